@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
@@ -18,6 +19,7 @@ public static partial class NativeLibraries
 
     // The first call into the shim, from whatever thread, comes through here.
     [ModuleInitializer]
+    [SuppressMessage("Usage", "CA2255", Justification = "It only registers a callback; a static constructor would wrap the errors of loading in TypeInitializationException.")]
     internal static void Register() => NativeLibrary.SetDllImportResolver(typeof(NativeLibraries).Assembly, (name, _, _) => name == Native.Library ? Shim() : 0);
 
     static nint Shim()
