@@ -33,6 +33,14 @@ public sealed class TensorScope : IDisposable
         return tensor;
     }
 
+    /// <summary>Puts a kept tensor into the scope that encloses this one, where there is one.</summary>
+    public Tensor Adopt(Tensor tensor)
+    {
+        tensor.Scope = _outer;
+        _outer?._tensors.Add(tensor);
+        return tensor;
+    }
+
     public Tensor[] Return(Tensor[] tensors)
     {
         foreach (var tensor in tensors)

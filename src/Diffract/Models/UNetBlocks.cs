@@ -1,0 +1,108 @@
+using Diffract.Nn;
+using Diffract.Torch;
+
+namespace Diffract.Models;
+
+/// <summary>A layer that takes a map and the time embedding, whether or not it uses the latter.</summary>
+abstract class UNetModule
+{
+    /// <param name="x">(N, C, H, W).</param> <param name="emb">(N, E), after its last SiLU.</param>
+    public abstract Tensor Forward(Tensor x, Tensor emb);
+}
+
+/// <summary>The first convolution.</summary>
+sealed class StemConv(Params p, int inChannels, int outChannels) : UNetModule
+{
+    readonly Conv2d _conv = new(p, inChannels, outChannels, 3);
+
+    public override Tensor Forward(Tensor x, Tensor emb) => _conv.Forward(x);
+}
+
+/// <summary>ResBlock of ADM: norm, SiLU, conv, with the time embedding as scale and shift of (or a term before) the second norm.</summary>
+sealed class ResBlock(Params p, UNetConfig config, int inChannels, int outChannels, Resampling resampling = Resampling.None) : UNetModule
+{
+    readonly GroupNorm _inNorm = new(p["in_layers"][0], inChannels);
+    readonly Conv2d _inConv = new(p["in_layers"][2], inChannels, outChannels, 3);
+    readonly Linear _embProj = new(p["emb_layers"][1], config.TimeEmbeddingWidth, config.ScaleShiftNorm ? 2 * outChannels : outChannels);
+    readonly GroupNorm _outNorm = new(p["out_layers"][0], outChannels);
+    readonly Conv2d _outConv = new(p["out_layers"][3], outChannels, outChannels, 3, init: Inits.Zeros);
+    readonly Conv2d? _skip = inChannels == outChannels ? null : new(p["skip_connection"], inChannels, outChannels, 1);
+
+    /// <summary>Set while training; the published nets were trained with 0 or 0.1.</summary>
+    public double Dropout { get; set; }
+
+    public override Tensor Forward(Tensor x, Tensor emb)
+    {
+        using var scope = new TensorScope();
+        var h = _inConv.Forward(Resample(_inNorm.ForwardSilu(x)));                         // (N, C_out, H', W')
+        var e = _embProj.Forward(emb);                                                     // (N, 2 C_out) or (N, C_out)
+        if (config.ScaleShiftNorm)
+        {
+            var (scale, shift) = e.Chunk2(dimension: 1);                                   // each (N, C_out)
+            h = _outNorm.ForwardSilu(h, scale, shift);
+        }
+        else
+        {
+            h = _outNorm.ForwardSilu(h + e.Unsqueeze2d());
+        }
+        h = _outConv.Forward(Dropout > 0 ? Aten.Dropout(h, Dropout, training: true) : h);
+        return scope.Return((_skip?.Forward(x) ?? Resample(x)) + h);
+    }
+
+    Tensor Resample(Tensor x) => resampling switch
+    {
+        Resampling.Down => Aten.AvgPool2d(x, 2),
+        Resampling.Up => Aten.UpsampleNearest2d(x, 2 * x.Size(2), 2 * x.Size(3)),
+        _ => x,
+    };
+}
+
+/// <summary>x + proj(attention(norm(x))) over all positions of the map.</summary>
+sealed class AttentionBlock(Params p, int channels, int heads, bool newOrder) : UNetModule
+{
+    readonly GroupNorm _norm = new(p["norm"], channels);
+    readonly Conv1x1 _qkv = new(p["qkv"], channels, 3 * channels);
+    readonly Conv1x1 _proj = new(p["proj_out"], channels, channels, Inits.Zeros);
+    readonly long _width = channels / heads;
+
+    public override Tensor Forward(Tensor x, Tensor emb)
+    {
+        using var scope = new TensorScope();
+        var (n, t) = (x.Size(0), x.Size(2) * x.Size(3));
+        var tokens = _norm.Forward(x).Flatten(2).Transpose(1, 2);                          // (N, T, C)
+        var (q, k, v) = Split(_qkv.Forward(tokens), n, t);                                 // each (N heads, T, d)
+        var mixed = Attention.Softmax(q, k, v).Reshape(n, heads, t, _width).Transpose(1, 2).Reshape(n, t, channels);
+        var h = _proj.Forward(mixed).Transpose(1, 2).Reshape(x.Shape);                     // (N, C, H, W)
+        return scope.Return(x + h);
+    }
+
+    // The 3 C outputs are [q | k | v] with heads inside each (new order), or heads with [q k v] inside each (legacy).
+    (Tensor Q, Tensor K, Tensor V) Split(Tensor qkv, long n, long t)
+    {
+        var parts = newOrder
+            ? qkv.Reshape(n, t, 3, heads, _width).Permute(2, 0, 3, 1, 4)
+            : qkv.Reshape(n, t, heads, 3, _width).Permute(3, 0, 2, 1, 4);                  // (3, N, heads, T, d)
+        parts = parts.Reshape(3, n * heads, t, _width);
+        return (parts.Select(0, 0), parts.Select(0, 1), parts.Select(0, 2));
+    }
+}
+
+/// <summary>Plain downsampling: a 3x3 convolution of stride 2.</summary>
+sealed class Downsample(Params p, int channels) : UNetModule
+{
+    readonly Conv2d _op = new(p["op"], channels, channels, 3, stride: 2);
+
+    public override Tensor Forward(Tensor x, Tensor emb) => _op.Forward(x);
+}
+
+/// <summary>Plain upsampling: nearest neighbour times two, then a 3x3 convolution.</summary>
+sealed class Upsample(Params p, int channels) : UNetModule
+{
+    readonly Conv2d _conv = new(p["conv"], channels, channels, 3);
+
+    public override Tensor Forward(Tensor x, Tensor emb)
+    {
+        using var scope = new TensorScope();
+        return scope.Return(_conv.Forward(Aten.UpsampleNearest2d(x, 2 * x.Size(2), 2 * x.Size(3))));
+    }
+}

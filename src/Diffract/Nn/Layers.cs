@@ -1,0 +1,77 @@
+using Diffract.Torch;
+
+namespace Diffract.Nn;
+
+/// <summary>x W^T + b on the last dimension.</summary>
+public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bias = true, Init? init = null)
+{
+    readonly Tensor _weight = p.Get("weight", [outFeatures, inFeatures], init ?? Inits.KaimingUniform);
+    readonly Tensor? _bias = bias ? p.Get("bias", [outFeatures], init ?? Inits.BiasOf(outFeatures, inFeatures)) : null;
+
+    public Tensor Forward(Tensor x) => Aten.Linear(x, _weight.To(x.DType), _bias?.To(x.DType));          // (..., in) -> (..., out)
+}
+
+/// <summary>A k x k convolution with padding that keeps the size (at stride 1).</summary>
+public sealed class Conv2d(Params p, long inChannels, long outChannels, int kernel, int stride = 1, bool bias = true, Init? init = null)
+{
+    readonly Tensor _weight = p.Get("weight", [outChannels, inChannels, kernel, kernel], init ?? Inits.KaimingUniform);
+    readonly Tensor? _bias = bias ? p.Get("bias", [outChannels], init ?? Inits.BiasOf(outChannels, inChannels, kernel, kernel)) : null;
+
+    public Tensor Forward(Tensor x) => Aten.Conv2d(x, _weight.To(x.DType), _bias?.To(x.DType), stride, kernel / 2); // (N, in, H, W) -> (N, out, H / stride, W / stride)
+}
+
+/// <summary>A 1x1 convolution over tokens; its weight keeps conv1d's shape (out, in, 1).</summary>
+public sealed class Conv1x1(Params p, long inChannels, long outChannels, Init? init = null)
+{
+    readonly Tensor _weight = p.Get("weight", [outChannels, inChannels, 1], init ?? Inits.KaimingUniform);
+    readonly Tensor _bias = p.Get("bias", [outChannels], init ?? Inits.BiasOf(outChannels, inChannels));
+
+    public Tensor Forward(Tensor tokens) => Aten.Linear(tokens, _weight.Flatten(1).To(tokens.DType), _bias.To(tokens.DType)); // (N, T, in) -> (N, T, out)
+}
+
+/// <summary>Group norm, computed in float32 whatever the type of x; the result has x's type.</summary>
+public sealed class GroupNorm(Params p, long channels, int groups = 32)
+{
+    readonly Tensor _weight = p.GetFull("weight", [channels], Inits.Ones);
+    readonly Tensor _bias = p.GetFull("bias", [channels], Inits.Zeros);
+
+    public Tensor Forward(Tensor x) => Aten.GroupNorm(x.To(DType.Float32), groups, _weight, _bias).To(x.DType); // (N, C, ...) -> same
+
+    /// <summary>SiLU(norm(x)).</summary>
+    public Tensor ForwardSilu(Tensor x) => Forward(x).Silu();
+
+    /// <summary>SiLU(norm(x) * (1 + scale) + shift).</summary>
+    /// <param name="x">(N, C, H, W).</param> <param name="scale">(N, C).</param> <param name="shift">(N, C).</param>
+    public Tensor ForwardSilu(Tensor x, Tensor scale, Tensor shift) => (Forward(x) * (1.0 + scale.Unsqueeze2d()) + shift.Unsqueeze2d()).Silu();
+}
+
+/// <summary>Layer norm over the last dimensions of the given shape.</summary>
+public sealed class LayerNorm(Params p, params long[] shape)
+{
+    readonly Tensor _weight = p.GetFull("weight", shape, Inits.Ones);
+    readonly Tensor _bias = p.GetFull("bias", shape, Inits.Zeros);
+
+    public Tensor Forward(Tensor x) => Aten.LayerNorm(x, shape, _weight, _bias);
+}
+
+/// <summary>Batch norm over (N, H, W); momentum 0.1, epsilon 1e-5.</summary>
+public sealed class BatchNorm2d(Params p, long channels)
+{
+    readonly Tensor _weight = p.GetFull("weight", [channels], Inits.Ones);
+    readonly Tensor _bias = p.GetFull("bias", [channels], Inits.Zeros);
+    readonly Tensor _mean = p.GetBuffer("running_mean", [channels], Inits.Zeros);
+    readonly Tensor _variance = p.GetBuffer("running_var", [channels], Inits.Ones);
+    readonly Tensor _batches = p.GetBuffer("num_batches_tracked", [], Inits.Zeros, DType.Int64);
+
+    /// <param name="x">(N, C, H, W).</param>
+    /// <param name="training">True: statistics of the batch, which move the running ones; false: the running ones.</param>
+    public Tensor Forward(Tensor x, bool training)
+    {
+        if (training)
+        {
+            using var off = GradMode.Off();
+            _batches.Copy_(_batches + 1);
+        }
+        return Aten.BatchNorm(x, _weight, _bias, _mean, _variance, training);
+    }
+}
