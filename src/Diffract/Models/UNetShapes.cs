@@ -52,6 +52,9 @@ public static class UNetShapes
         });
     }
 
+    /// <summary>Multiply-adds of the output convolution, which belongs to no block.</summary>
+    public static long OutputMultiplyAdds(UNetConfig config, int height, int width) => (long)height * width * 9 * config.Width(0) * config.OutChannels;
+
     static long ResidualWork(UNetLayer.Residual r, UNetConfig config, long pixels) =>
         pixels * (9L * r.In * r.Out + 9L * r.Out * r.Out + (r.In == r.Out ? 0 : (long)r.In * r.Out)) + (long)config.TimeEmbeddingWidth * r.Out * (config.ScaleShiftNorm ? 2 : 1);
 
