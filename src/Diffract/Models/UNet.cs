@@ -97,7 +97,7 @@ public sealed class UNet
         using var scope = new TensorScope();
         var emb = TimeEmbedding(t, y).Silu();                                              // (N, E)
         var skips = new Stack<Tensor>();
-        var h = x.To(ComputeType);
+        var h = x.To(ComputeType).ChannelsLast();
         for (var b = 1; b <= last; b++)
         {
             var input = h;

@@ -43,7 +43,7 @@ sealed class ResBlock(Params p, UNetConfig config, int inChannels, int outChanne
         }
         else
         {
-            h = _outNorm.ForwardSilu(h + e.Unsqueeze2d());
+            h = _outNorm.ForwardSilu((h + e.Unsqueeze2d()).To(h.DType));
         }
         h = _outConv.Forward(Dropout > 0 ? Aten.Dropout(h, Dropout, training: true) : h);
         return scope.Return((_skip?.Forward(x) ?? Resample(x)) + h);

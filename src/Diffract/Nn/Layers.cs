@@ -2,13 +2,17 @@ using Diffract.Torch;
 
 namespace Diffract.Nn;
 
-/// <summary>x W^T + b on the last dimension.</summary>
-public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bias = true, Init? init = null)
+/// <summary>x W^T + b on the last dimension. Of two float types the product takes the weight's where that is the shorter, else x's.</summary>
+public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bias = true)
 {
-    readonly Tensor _weight = p.Get("weight", [outFeatures, inFeatures], init ?? Inits.KaimingUniform);
-    readonly Tensor? _bias = bias ? p.Get("bias", [outFeatures], init ?? Inits.BiasOf(outFeatures, inFeatures)) : null;
+    readonly Tensor _weight = p.Get("weight", [outFeatures, inFeatures], Inits.KaimingUniform);
+    readonly Tensor? _bias = bias ? p.Get("bias", [outFeatures], Inits.BiasOf(outFeatures, inFeatures)) : null;
 
-    public Tensor Forward(Tensor x) => Aten.Linear(x, _weight.To(x.DType), _bias?.To(x.DType));          // (..., in) -> (..., out)
+    public Tensor Forward(Tensor x)                                                        // (..., in) -> (..., out)
+    {
+        var type = _weight.DType.Size() < x.DType.Size() ? _weight.DType : x.DType;
+        return Aten.Linear(x.To(type), _weight.To(type), _bias?.To(type));
+    }
 }
 
 /// <summary>A k x k convolution with padding that keeps the size (at stride 1).</summary>
@@ -35,14 +39,30 @@ public sealed class GroupNorm(Params p, long channels, int groups = 32)
     readonly Tensor _weight = p.GetFull("weight", [channels], Inits.Ones);
     readonly Tensor _bias = p.GetFull("bias", [channels], Inits.Zeros);
 
-    public Tensor Forward(Tensor x) => Aten.GroupNorm(x.To(DType.Float32), groups, _weight, _bias).To(x.DType); // (N, C, ...) -> same
+    /// <param name="x">(N, C, H, W).</param>
+    public Tensor Forward(Tensor x) => Modulated(x, null, null, silu: false);
 
     /// <summary>SiLU(norm(x)).</summary>
-    public Tensor ForwardSilu(Tensor x) => Forward(x).Silu();
+    public Tensor ForwardSilu(Tensor x) => Modulated(x, null, null, silu: true);
 
     /// <summary>SiLU(norm(x) * (1 + scale) + shift).</summary>
     /// <param name="x">(N, C, H, W).</param> <param name="scale">(N, C).</param> <param name="shift">(N, C).</param>
-    public Tensor ForwardSilu(Tensor x, Tensor scale, Tensor shift) => (Forward(x) * (1.0 + scale.Unsqueeze2d()) + shift.Unsqueeze2d()).Silu();
+    public Tensor ForwardSilu(Tensor x, Tensor scale, Tensor shift) => Modulated(x, scale, shift, silu: true);
+
+    Tensor Modulated(Tensor x, Tensor? scale, Tensor? shift, bool silu)
+    {
+        if (Kernels.GroupNormSilu(x))
+        {
+            return Dispatcher.Call("diffract::group_norm_silu", x, _weight, _bias, scale, shift, groups, 1e-5, silu);
+        }
+        using var scope = new TensorScope();
+        var h = Aten.GroupNorm(x.To(DType.Float32), groups, _weight, _bias);
+        if (scale is not null && shift is not null)
+        {
+            h = h * (1.0 + scale.To(DType.Float32).Unsqueeze2d()) + shift.To(DType.Float32).Unsqueeze2d();
+        }
+        return scope.Return((silu ? h.Silu() : h).To(x.DType));
+    }
 }
 
 /// <summary>Layer norm over the last dimensions of the given shape.</summary>
