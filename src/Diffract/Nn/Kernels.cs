@@ -10,5 +10,5 @@ public static class Kernels
     /// <summary>Off makes every layer use ATen's operators, for comparisons.</summary>
     public static bool Enabled { get; set; } = Environment.GetEnvironmentVariable("DIFFRACT_KERNELS") != "0";
 
-    internal static bool GroupNormSilu(Tensor x) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && x.DType is DType.Float32 or DType.BFloat16 && HasGroupNormSilu.Value;
+    internal static bool GroupNormSilu(Tensor x) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && x.Strides[1] == 1 && x.DType is DType.Float32 or DType.BFloat16 && HasGroupNormSilu.Value;
 }
