@@ -83,10 +83,10 @@ public sealed class CheckpointFile : IDisposable
         if (Tensors.TryGetValue(name, out var tensor)) { return tensor; }
         if (Unreadable.TryGetValue(name, out string? type))
         {
-            throw new CheckpointException($"{Path}: '{name}' has element type {type}, which Diffract does not read. Convert it to float32, float16 or bfloat16.");
+            throw new CheckpointException($"{Path}: {CheckpointException.Quote(name)} has element type {type}, which Diffract does not read. Convert it to float32, float16 or bfloat16.");
         }
-        string first = string.Join(", ", Tensors.Keys.Take(4).Select(k => $"'{k}'"));
-        throw new CheckpointException($"{Path}: there is no tensor '{name}' among {Tensors.Count}" + (first.Length > 0 ? $" (the first are {first})." : "."));
+        string first = string.Join(", ", Tensors.Keys.Take(4).Select(CheckpointException.Quote));
+        throw new CheckpointException($"{Path}: there is no tensor {CheckpointException.Quote(name)} among {Tensors.Count}" + (first.Length > 0 ? $" (the first are {first})." : "."));
     }
 
     /// <summary>The tensors whose names start with prefix and a dot, under the rest of their names, in file order. May be empty.</summary>
@@ -127,7 +127,7 @@ public sealed class CheckpointFile : IDisposable
         if (known.Count == 1) { return known[0]; }
         bool alone = Groups.Count == 1 && Tensors.Keys.All(k => k.StartsWith(Groups[0] + ".", StringComparison.Ordinal));
         return alone ? Groups[0] : throw new CheckpointException(
-            $"{Path}: holds tensors under {string.Join(", ", Groups.Take(8).Select(g => $"'{g}'"))}; which are the weights cannot be told. Name one of these.");
+            $"{Path}: holds tensors under {string.Join(", ", Groups.Take(8).Select(CheckpointException.Quote))}; which are the weights cannot be told. Name one of these.");
     }
 
     static CheckpointContent Read(MappedFile file)

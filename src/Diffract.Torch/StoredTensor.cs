@@ -124,7 +124,7 @@ public sealed unsafe class StoredTensor
         }
         if (!fits || shape.Length > MaxRank)
         {
-            throw file.Fault(start, $"'{name}' is ({string.Join(", ", shape[..Math.Min(shape.Length, 8)].ToArray())}) {dtype} from element {firstElement}, "
+            throw file.Fault(start, $"{CheckpointException.Quote(name)} is ({string.Join(", ", shape[..Math.Min(shape.Length, 8)].ToArray())}) {dtype} from element {firstElement}, "
                 + $"which does not fit into its storage of {available} elements. The file is damaged or not a checkpoint.");
         }
         long offset = empty ? start : start + firstElement * size;
