@@ -17,6 +17,9 @@ public sealed class Picture
     /// <summary>A black picture.</summary>
     public Picture(int width, int height) : this(width, height, new byte[checked(3 * width * height)]) { }
 
+    /// <summary>A picture whose pixels are yet to be written.</summary>
+    internal static Picture Unwritten(int width, int height) => new(width, height, GC.AllocateUninitializedArray<byte>(checked(3 * width * height)));
+
     public int Width { get; }
 
     public int Height { get; }

@@ -37,7 +37,7 @@ public static class Preprocess
     /// <summary>The mirror image, left and right exchanged.</summary>
     public static Picture FlipHorizontal(Picture picture)
     {
-        var flipped = new Picture(picture.Width, picture.Height);
+        var flipped = Picture.Unwritten(picture.Width, picture.Height);
         int row = 3 * picture.Width;
         for (int y = 0; y < picture.Height; y++)
         {

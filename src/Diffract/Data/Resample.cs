@@ -46,7 +46,7 @@ public static unsafe class Resample
 
         var columns = ResampleTaps.Compute(source.Width, width, filter, region.X, region.Width);
         var rows = ResampleTaps.Compute(source.Height, height, filter, region.Y, region.Height);
-        var target = new Picture(region.Width, region.Height);
+        var target = Picture.Unwritten(region.Width, region.Height);
 
         int firstRow = rows.First[0];
         int rowCount = rows.First[^1] + rows.Count[^1] - firstRow;
