@@ -48,8 +48,9 @@ public static unsafe class Resample
         var rows = ResampleTaps.Compute(source.Height, height, filter, region.Y, region.Height);
         var target = Picture.Unwritten(region.Width, region.Height);
 
-        int firstRow = rows.First[0];
-        int rowCount = rows.First[^1] + rows.Count[^1] - firstRow;
+        bool keepsRows = height == source.Height;
+        int firstRow = keepsRows ? region.Y : rows.First[0];
+        int rowCount = keepsRows ? region.Height : rows.First[^1] + rows.Count[^1] - firstRow;
         var narrow = ArrayPool<byte>.Shared.Rent(checked(3 * region.Width * rowCount));
         try
         {
@@ -58,7 +59,7 @@ public static unsafe class Resample
                 byte* start = from + 3L * firstRow * source.Width;
                 if (width == source.Width) { CopyColumns(start, source.Width, region, rowCount, middle); }
                 else { Horizontal(start, source.Width, rowCount, columns, middle); }
-                if (height == source.Height) { narrow.AsSpan(0, target.Rgb.Length).CopyTo(target.Rgb); }
+                if (keepsRows) { narrow.AsSpan(0, target.Rgb.Length).CopyTo(target.Rgb); }
                 else { Vertical(middle, 3 * region.Width, firstRow, rows, to); }
             }
         }
