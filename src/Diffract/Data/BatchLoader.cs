@@ -29,6 +29,7 @@ public static class BatchLoader
 {
     /// <summary>The batches of all requests. The workers start with the enumeration and have ended when it is disposed, as foreach does.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="Diffract.Torch.TorchException">The libraries that decode pictures are missing.</exception>
     public static IEnumerable<PictureBatch> Load(PictureSet set, IReadOnlyList<LoadRequest> requests, LoaderOptions options, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Height, 1);
@@ -40,6 +41,7 @@ public static class BatchLoader
 
         IEnumerable<PictureBatch> Run()
         {
+            PictureOperators.Load();                                                   // missing libraries are no picture's fault
             using var run = new LoaderRun(set, requests, options);
             using var registration = cancellation.Register(run.Stop);
             for (int batch = 0; (long)batch * options.BatchSize < requests.Count; batch++)

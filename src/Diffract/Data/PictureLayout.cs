@@ -23,7 +23,7 @@ static class PictureLayout
 
     /// <summary>Class and split of every path.</summary>
     /// <param name="paths">Relative, with '/', sorted by <see cref="Order"/>, at least one.</param>
-    /// <param name="kept">For each item the index of its path; some may be left out, with a warning.</param>
+    /// <returns>Kept: for each item the index of its path; some may be left out, with a warning.</returns>
     public static (string[] Classes, PictureItem[] Items, int[] Kept, List<string> Warnings) Arrange(string set, IReadOnlyList<string> paths)
     {
         var warnings = new List<string>();
