@@ -5,13 +5,13 @@ namespace Diffract.Data;
 /// <summary>Rows of small pictures on one large one.</summary>
 public sealed record ContactSheet
 {
-    /// <summary>Each picture's pixel becomes a square of this many pixels a side, &gt;= 1.</summary>
+    /// <summary>Each picture's pixel becomes a square of this many pixels a side, 1 to 64.</summary>
     public int Zoom { get; init; } = 1;
 
-    /// <summary>Pixels between pictures and about the sheet, &gt;= 0.</summary>
+    /// <summary>Pixels between pictures and about the sheet, 0 to 1024.</summary>
     public int Gap { get; init; } = 2;
 
-    /// <summary>Size of a dot of the labels' letters in pixels, &gt;= 1; a letter is 5 by 7 dots.</summary>
+    /// <summary>Size of a dot of the labels' letters in pixels, 1 to 64; a letter is 5 by 7 dots.</summary>
     public int LetterZoom { get; init; } = 2;
 
     /// <summary>Colour between pictures, sRGB.</summary>
@@ -27,27 +27,28 @@ public sealed record ContactSheet
 
     /// <returns>The sheet's width and height in pixels, and its (height, width, 3) sRGB bytes.</returns>
     /// <param name="width">Of every picture, in pixels.</param> <param name="height">Of every picture, in pixels.</param>
-    /// <exception cref="ArgumentException">A picture is not width * height * 3 bytes long, or the sheet would be above 1 GiB.</exception>
+    /// <exception cref="ArgumentException">A picture is not width * height * 3 bytes long, a setting is out of its range, or the sheet would be above 1 GiB.</exception>
     public (int Width, int Height, byte[] Rgb) Compose(IReadOnlyList<Row> rows, int width, int height)
     {
         Check(rows, width, height);
-        var (cellWidth, cellHeight) = (width * Zoom + Gap, height * Zoom + Gap);
+        var (cellWidth, cellHeight) = ((long)width * Zoom + Gap, (long)height * Zoom + Gap);
         var labels = rows.Count == 0 ? 0 : rows.Max(row => PixelFont.Measure(row.Label)) * LetterZoom;
-        var margin = labels == 0 ? Gap : labels + 2 * Math.Max(Gap, PixelFont.Advance * LetterZoom / 2);
+        var space = Math.Max(Gap, PixelFont.Advance * LetterZoom / 2);
+        var margin = labels == 0 ? Gap : labels + 2 * space;
         var columns = rows.Count == 0 ? 0 : rows.Max(row => row.Pictures.Count);
-        var (w, h) = ((long)margin + (long)columns * cellWidth, Gap + (long)rows.Count * cellHeight);
-        if (w * h * 3 > 1L << 30) { throw new ArgumentException($"a sheet of {w}x{h} pixels is too large; take fewer pictures or a smaller zoom"); }
+        var (w, h) = (margin + columns * cellWidth, Gap + rows.Count * cellHeight);
+        if ((double)w * h * 3 > 1 << 30) { throw new ArgumentException($"a sheet of {w}x{h} pixels is too large; take fewer pictures or a smaller zoom"); }
 
         var sheet = new Sheet((int)w, (int)h, Paper);
         for (var i = 0; i < rows.Count; i++)
         {
-            var top = Gap + i * cellHeight;
+            var top = (int)(Gap + i * cellHeight);
             var text = rows[i].Label;
-            var left = margin - Math.Max(Gap, PixelFont.Advance * LetterZoom / 2) - PixelFont.Measure(text) * LetterZoom;
+            var left = margin - space - PixelFont.Measure(text) * LetterZoom;
             sheet.Write(text, left, top + (height * Zoom - PixelFont.Height * LetterZoom) / 2, LetterZoom, Ink);
             for (var j = 0; j < rows[i].Pictures.Count; j++)
             {
-                sheet.Place(rows[i].Pictures[j], width, height, margin + j * cellWidth, top, Zoom);
+                sheet.Place(rows[i].Pictures[j], width, height, (int)(margin + j * cellWidth), top, Zoom);
             }
         }
         return (sheet.Width, sheet.Height, sheet.Rgb);
@@ -55,9 +56,9 @@ public sealed record ContactSheet
 
     void Check(IReadOnlyList<Row> rows, int width, int height)
     {
-        if (width < 1 || height < 1 || Zoom < 1 || LetterZoom < 1 || Gap < 0)
+        if (width < 1 || height < 1 || Zoom is < 1 or > 64 || LetterZoom is < 1 or > 64 || Gap is < 0 or > 1024)
         {
-            throw new ArgumentException($"pictures of {width}x{height}, zoom {Zoom}, letter zoom {LetterZoom} and gap {Gap}: all must be 1 or more, the gap 0 or more");
+            throw new ArgumentException($"pictures of {width}x{height}, zoom {Zoom}, letter zoom {LetterZoom}, gap {Gap}: sides are 1 or more, zooms 1 to 64, the gap 0 to 1024");
         }
         for (var i = 0; i < rows.Count; i++)
         {

@@ -38,12 +38,12 @@ sealed record Camera
             Light = new(Turn.Cos(turns), Turn.Sin(turns)),
             ShadowReach = r.Range(0.05f, 0.18f),
             ShadowBlur = r.Range(0.02f, 0.15f),
-            Blur = r.Chance(0.5f) ? 0 : r.Range(0.04f, 0.11f),
+            Blur = r.Chance(0.6f) ? 0 : r.Range(0.04f, 0.1f),
             Slope = r.Range(0, 0.25f),
             Saturation = r.Chance(0.12f) ? r.Range(0.1f, 0.5f) : r.Range(0.7f, 1.15f),
             Contrast = r.Range(0.75f, 1.1f),
             Brightness = r.Range(-0.07f, 0.07f),
-            Noise = r.Skewed(0.004f, 0.05f),
+            Noise = r.Skewed(0.004f, 0.04f),
             NoiseKey = r.Next(),
         };
     }

@@ -12,7 +12,7 @@ sealed record Ground(Vector3 Near, Vector3 Far, Texture Texture)
             TextureKind.Gradient, TextureKind.Gradient, TextureKind.Horizon, TextureKind.Horizon, TextureKind.Stripes,
             TextureKind.Checks, TextureKind.Dots, TextureKind.Waves, TextureKind.Clouds, TextureKind.Clouds,
         ];
-        var near = palette[0];
+        var near = r.Chance(0.9f) == Palette.Lightness(palette[0]) < Palette.Lightness(palette[2]) ? palette[0] : palette[2];
         var far = Palette.Mix(near, palette[1], r.Range(0.15f, 0.65f));
         var kind = kinds[r.Below(kinds.Length)];
         var turns = kind == TextureKind.Horizon ? r.Range(-0.04f, 0.04f) : r.Unit();

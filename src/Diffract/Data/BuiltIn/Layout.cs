@@ -34,7 +34,7 @@ sealed class Layout
         Main = new Item(sampled.Parts, Placement.Main(Label, sampled, ref place), Surface.Draw(palette, Ground, 0.3f, ref colour), Label);
 
         var cover = Stream(Purpose.Cover);
-        var occluder = cover.Chance(0.45f) ? Placement.Occluder(Main, sampled, Surface.Draw(palette, Ground, 0.15f, ref cover), ref cover) : null;
+        var occluder = cover.Chance(0.4f) ? Placement.Occluder(Main, sampled, Surface.Draw(palette, Ground, 0.15f, ref cover), ref cover) : null;
         AddLesser(sampled.Share(Main.Pose), occluder, palette);
         Items.Add(Main);
         if (occluder is not null) { Items.Add(occluder); }

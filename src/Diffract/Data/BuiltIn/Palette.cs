@@ -64,9 +64,11 @@ readonly struct Palette
     public static float Gap(Vector3 a, Vector3 b)
     {
         var d = a - b;
-        var light = 0.3f * d.X + 0.59f * d.Y + 0.11f * d.Z;
+        var light = Lightness(d);
         return MathF.Sqrt(light * light * 1.5f + (d.X * d.X + d.Y * d.Y + d.Z * d.Z) * 0.25f);
     }
+
+    public static float Lightness(Vector3 c) => 0.3f * c.X + 0.59f * c.Y + 0.11f * c.Z;
 
     public static Vector3 Mix(Vector3 a, Vector3 b, float share) => a * (1 - share) + b * share;
 

@@ -3,16 +3,16 @@ namespace Diffract.Data.BuiltIn;
 /// <summary>Where things go, so that the main object stays the one that a viewer would name.</summary>
 static class Placement
 {
-    const float LeastShare = 0.11f;                          // of the picture, that the main object would fill if nothing hid it
+    const float LeastShare = 0.12f;                          // of the picture, that the main object would fill if nothing hid it
     const float MostOutside = 0.06f;                         // share of the main object beyond the picture's edge
     const float MostHidden = 0.3f;                           // share of the main object behind an occluder
     const float LeastShown = 0.015f;                         // of the picture, that must show of a lesser object
 
     public static Pose Main(int label, SampledShape shape, ref CounterRandom r)
     {
-        var scale = MathF.Max(r.Range(0.42f, 0.84f), shape.ScaleFor(LeastShare));
+        var scale = MathF.Max(r.Range(0.5f, 0.86f), shape.ScaleFor(LeastShare));
         var swing = Shapes.Swing(label);
-        var slack = 1.1f - scale * 0.8f;
+        var slack = 0.5f * (1.1f - scale * 0.8f);
         var pose = new Pose(r.Range(-slack, slack), r.Range(-slack, slack), scale, r.Range(-swing, swing), r.Range(-0.2f, 0.2f), r.Sign());
         for (var tries = 0; tries < 6 && shape.Hidden(pose, IsOutside) > MostOutside; tries++)
         {

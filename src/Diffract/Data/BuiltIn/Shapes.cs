@@ -242,9 +242,10 @@ static class Shapes
         }
         else
         {
-            var (wide, high) = (r.Range(0.42f, 0.68f), r.Range(0.56f, 0.66f));
-            parts.Add(Ellipse(0, -0.95f + high, wide, high));
-            parts.Add(Box(0, fork + 0.1f, trunk * 0.3f, 0.35f, Tint.Second, PartUse.Paint));
+            var (wide, lean) = (r.Range(0.56f, 0.8f), r.Range(-0.14f, 0.14f));
+            parts.Add(Ellipse(0, fork - 0.32f, wide, r.Range(0.26f, 0.34f)));
+            parts.Add(Ellipse(lean, fork - 0.72f, wide * r.Range(0.6f, 0.75f), r.Range(0.28f, 0.36f)));
+            parts.Add(Polygon([(-trunk * 0.5f, fork), (-0.26f, fork - 0.36f), (0, fork - 0.14f), (0.2f, fork - 0.42f), (trunk * 0.5f, fork)], Tint.Second, PartUse.Paint, round: 0.02f));
         }
         return [.. parts];
     }

@@ -28,7 +28,7 @@ sealed record Surface(Vector3[] Tints, Vector3 Pattern, Texture Texture)
             TextureKind.Checks, TextureKind.Dots, TextureKind.Waves, TextureKind.Clouds,
         ];
         var main = palette.StandingOut(ground.Near, ground.Far, contrast, ref r);
-        var second = Palette.Mix(palette.StandingOut(main, main, 0.2f, ref r), main, r.Range(0, 0.3f));
+        var second = Palette.Mix(palette.StandingOut(main, ground.Near, 0.2f, ref r), main, r.Range(0, 0.25f));
         var accent = palette.StandingOut(main, second, 0.2f, ref r);
         var dark = Palette.Mix(palette.Any(ref r), new Vector3(0.08f, 0.07f, 0.1f), 0.75f);
         var light = Palette.Mix(palette.Any(ref r), new Vector3(0.98f, 0.96f, 0.92f), 0.75f);
@@ -38,7 +38,7 @@ sealed record Surface(Vector3[] Tints, Vector3 Pattern, Texture Texture)
         return new([main, second, accent, dark, light], pattern, new Texture(kinds[r.Below(kinds.Length)], r.Range(1.2f, 3.2f), r.Unit(), ref r))
         {
             Relief = lined ? r.Range(0, 0.4f) : r.Chance(0.2f) ? 0 : r.Range(0.3f, 1f),
-            Rim = r.Range(0.12f, 0.5f),
+            Rim = r.Range(0.12f, 0.32f),
             Line = lined ? r.Range(0.04f, 0.08f) : 0,
             Shadow = r.Chance(0.75f) ? r.Range(0.2f, 0.6f) : 0,
         };
