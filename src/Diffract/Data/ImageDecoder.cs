@@ -29,7 +29,12 @@ public static unsafe class ImageDecoder
         }
         try
         {
-            var picture = header.Format == PictureFormat.WebP ? WebP.Decode(file, header.Width, header.Height) : DecodeNatively(file, header);
+            var picture = header.Format switch
+            {
+                PictureFormat.WebP => WebP.Decode(file, header.Width, header.Height),
+                PictureFormat.Ppm => Ppm.Decode(file),
+                _ => DecodeNatively(file, header),
+            };
             return exif == ExifPolicy.Apply ? Exif.Upright(picture, header.Orientation) : picture;
         }
         catch (Exception cause) when (cause is TorchException or InvalidDataException)

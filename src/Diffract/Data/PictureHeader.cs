@@ -1,7 +1,7 @@
 namespace Diffract.Data;
 
 /// <summary>The formats that are read.</summary>
-public enum PictureFormat { Jpeg, Png, WebP }
+public enum PictureFormat { Jpeg, Png, WebP, Ppm }
 
 /// <summary>What a picture file says of itself before any pixel is decoded. The format is told by content, never by the file's name.</summary>
 /// <param name="Width">Columns as stored, before <paramref name="Orientation"/> is applied.</param>
@@ -18,6 +18,7 @@ public sealed record PictureHeader(PictureFormat Format, int Width, int Height, 
             if (file.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8])) { return JpegHeader.Read(file); }
             if (file.StartsWith(PngHeader.Signature)) { return PngHeader.Read(file); }
             if (WebPHeader.Matches(file)) { return WebPHeader.Read(file); }
+            if (Ppm.Matches(file)) { return Ppm.Read(file); }
         }
         catch (InvalidDataException damage) { throw new PictureException($"{name}: {damage.Message}", damage); }
         throw new PictureException($"{name}: {Refusal(file)}");

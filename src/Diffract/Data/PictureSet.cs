@@ -43,9 +43,10 @@ public sealed class PictureSet
     /// <exception cref="PictureException">It cannot be read.</exception>
     public byte[] ReadBytes(int index) => _read(index);
 
-    /// <summary>Reads a folder or, where the path is a file, an archive.</summary>
+    /// <summary>Reads a folder, an archive where the path is a file, or the built-in pictures where it begins with "builtin:".</summary>
     /// <inheritdoc cref="ImageFolder.Read"/>
-    public static PictureSet Open(string path) => File.Exists(path) ? TarPictures.Read(path) : ImageFolder.Read(path);
+    public static PictureSet Open(string path) => path.StartsWith(BuiltInSet.Prefix, StringComparison.Ordinal) ? BuiltInSet.Parse(path)
+        : File.Exists(path) ? TarPictures.Read(path) : ImageFolder.Read(path);
 
     /// <summary>
     /// This set followed by the pictures of another as its test split. Classes are matched by name; paths of the other set are put under "test/".

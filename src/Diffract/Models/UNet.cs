@@ -48,6 +48,18 @@ public sealed class UNet
     /// <summary>The type of the maps: float32 or bfloat16. Norms and softmax compute in float32 either way.</summary>
     public DType ComputeType { get; init; }
 
+    /// <summary>Switches the dropout that the configuration names on; off at first.</summary>
+    public bool Training
+    {
+        set
+        {
+            foreach (var block in _blocks.SelectMany(layers => layers).OfType<ResBlock>())
+            {
+                block.Dropout = value ? Config.Dropout : 0;
+            }
+        }
+    }
+
     /// <summary>Called after each block with its number (from 1) and output (N, C, H, W); what it returns goes on, to the next block and to the skip connection.</summary>
     public delegate Tensor BlockHook(int block, Tensor output);
 

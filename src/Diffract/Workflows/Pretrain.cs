@@ -1,0 +1,115 @@
+using System.Globalization;
+using Diffract.Data;
+using Diffract.Diffusion;
+using Diffract.Models;
+using Diffract.Nn;
+using Diffract.Optim;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>How a U-Net is pre-trained on unlabelled pictures.</summary>
+public sealed record PretrainConfig
+{
+    public required UNetConfig Net { get; init; }
+    /// <summary>Pictures seen in all, repeats counted.</summary>
+    public long Pictures { get; init; } = 400_000;
+    public int BatchSize { get; init; } = 128;
+    /// <summary>Peak of AdamW's learning rate, after the warm-up; it then falls along half a cosine.</summary>
+    public double LearningRate { get; init; } = 4e-4;
+    public int WarmupSteps { get; init; } = 200;
+    public double WeightDecay { get; init; }
+    /// <summary>Decay of the average of the weights, which is what is saved as the model.</summary>
+    public double EmaDecay { get; init; } = 0.999;
+    public string NoiseSchedule { get; init; } = "linear";
+    /// <summary>float32, or bfloat16 for the maps and products; the weights that are trained stay float32.</summary>
+    public DType Precision { get; init; } = DType.BFloat16;
+    public ulong Seed { get; init; }
+    /// <summary>Mirrors half of the pictures.</summary>
+    public bool Flip { get; init; } = true;
+    /// <summary>Pictures held out of training, on which the loss of fixed noise is measured as training goes on.</summary>
+    public int HeldOut { get; init; } = 256;
+    public long LogEvery { get; init; } = 50;
+    public long SaveEvery { get; init; } = 250;
+
+    public long Steps => (Pictures + BatchSize - 1) / BatchSize;
+
+    /// <summary>What must be equal for a run to be taken up again.</summary>
+    public string Fingerprint(string data) => string.Create(CultureInfo.InvariantCulture,
+        $"pretrain {data} net={Net.ToJson().ToJsonString()} pictures={Pictures} batch={BatchSize} lr={LearningRate} warmup={WarmupSteps} decay={WeightDecay} ema={EmaDecay} schedule={NoiseSchedule} precision={Precision} seed={Seed} flip={Flip} heldout={HeldOut}");
+}
+
+/// <summary>Teaches a U-Net to predict noise, without labels (Ho et al. 2020).</summary>
+public static class Pretrain
+{
+    public const string ModelFile = "model.safetensors";
+
+    /// <summary>Trains into a folder: state, metrics.jsonl and at the end the model; a run that was stopped is taken up where it was.</summary>
+    /// <param name="config">Net and recipe.</param> <param name="set">Its training pictures, or all where it has no splits.</param> <param name="folder">Made where it is missing.</param>
+    /// <returns>The model's path.</returns>
+    /// <exception cref="PictureException">There are too few pictures.</exception> <exception cref="TrainException">The folder holds another run.</exception>
+    public static string Run(PretrainConfig config, PictureSet set, string folder, Device? device = null, Action<Progress>? report = null, CancellationToken cancellation = default)
+    {
+        using var scope = new TensorScope();
+        Torch.Torch.ManualSeed(config.Seed);
+        using var store = ParameterStore.New(device);
+        var net = new UNet(store.Root, config.Net) { ComputeType = config.Precision };
+        net.Training = true;
+        store.RequireGrad(true);
+        using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(config.NoiseSchedule));
+        using var optimizer = new AdamW([new([.. store.Parameters.Values], WeightDecay: config.WeightDecay)]);
+        using var ema = new Ema(store.All, config.EmaDecay);
+        var pictures = new PretrainPictures(set, config);
+        var held = pictures.HeldOut(store.Device);
+
+        Directory.CreateDirectory(folder);
+        var loop = new TrainLoopConfig
+        {
+            Activity = "pretrain", Steps = config.Steps, LearningRate = LearningRate.WarmupCosine(config.LearningRate, config.WarmupSteps, config.Steps),
+            LogEvery = config.LogEvery, SaveEvery = config.SaveEvery, Folder = folder, Fingerprint = config.Fingerprint(set.Name),
+        };
+        using var batches = pictures.From(TrainLoop.StepOf(folder), cancellation);
+        Tensor Loss(long step, int part)
+        {
+            var x0 = batches.Next(step, store.Device);                                     // (N, 3, H, W)
+            Torch.Torch.ManualSeed(Seeds.Of(config.Seed, (ulong)step, purpose: 1));
+            var t = Aten.RandInt(0, diffusion.Steps, [x0.Size(0)], store.Device);
+            var noise = Aten.Randn(x0.Shape, DType.Float32, store.Device);
+            return GaussianDiffusion.NoiseLoss(net.Forward(diffusion.QSample(x0, t, noise), t), noise);
+        }
+        TrainLoop.Run(loop, optimizer, [.. Prefixed("model.", store.All), .. Prefixed("ema.", ema.Average)], Loss, ema.Update,
+            () => [("heldOutLoss", HeldOutLoss(net, diffusion, held, config.Seed))], report, cancellation);
+
+        var path = Path.Combine(folder, ModelFile);
+        UNetFile.Write(path, config.Net, config.NoiseSchedule, ema.Average.Select(pair => pair.Value.ToEntry(pair.Key)),
+            new Dictionary<string, string> { ["diffract.made_with"] = config.Fingerprint(set.Name) });
+        return path;
+    }
+
+    // The same pictures, steps and noise each time, so that the figure moves only with the weights.
+    static double HeldOutLoss(UNet net, GaussianDiffusion diffusion, Tensor held, ulong seed)
+    {
+        if (held.Size(0) == 0)
+        {
+            return 0;
+        }
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        net.Training = false;
+        Torch.Torch.ManualSeed(Seeds.Of(seed, 0, purpose: 2));
+        var sum = 0.0;
+        for (long at = 0; at < held.Size(0); at += 64)
+        {
+            using var part = new TensorScope();
+            var x0 = held.Narrow(0, at, Math.Min(64, held.Size(0) - at));
+            var t = Aten.RandInt(0, diffusion.Steps, [x0.Size(0)], x0.Device);
+            var noise = Aten.Randn(x0.Shape, DType.Float32, x0.Device);
+            sum += GaussianDiffusion.NoiseLoss(net.Forward(diffusion.QSample(x0, t, noise), t), noise).Item() * x0.Size(0);
+        }
+        net.Training = true;
+        return sum / held.Size(0);
+    }
+
+    static IEnumerable<KeyValuePair<string, Tensor>> Prefixed(string prefix, IEnumerable<KeyValuePair<string, Tensor>> tensors) =>
+        tensors.Select(pair => new KeyValuePair<string, Tensor>(prefix + pair.Key, pair.Value));
+}
