@@ -1,1 +1,9 @@
-return 0;
+using System.CommandLine;
+using Diffract.Cli;
+
+var root = new RootCommand("Diffract turns text-free diffusion models into visual representation learners.");
+foreach (var verb in Verbs.All)
+{
+    root.Subcommands.Add(verb);
+}
+return Run.Guarded(() => root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));

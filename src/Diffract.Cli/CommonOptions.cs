@@ -1,0 +1,27 @@
+using System.CommandLine;
+using Diffract.Torch;
+
+namespace Diffract.Cli;
+
+/// <summary>Options that several verbs share, with one wording.</summary>
+static class CommonOptions
+{
+    public static Option<string> Data() => new("--data") { Description = "Folder of class folders, a .tar or .tar.gz of the same, or builtin:train=N,test=M", Required = true, HelpName = "DIR" };
+
+    public static Option<string> Out(string what) => new("--out") { Description = what, Required = true, HelpName = "PATH" };
+
+    public static Option<bool> Json() => new("--json") { Description = "Progress and results as JSON lines" };
+
+    public static Option<string> DeviceOption() => new("--device") { Description = "cpu, cuda, cuda:N or auto", DefaultValueFactory = _ => "auto" };
+
+    public static Option<string> Precision(string standard) => new("--precision") { Description = "fp32 or bf16", DefaultValueFactory = _ => standard };
+
+    public static Option<ulong> Seed() => new("--seed") { Description = "Seed of all that is random", DefaultValueFactory = _ => 0 };
+
+    public static DType ParsePrecision(string text) => text switch
+    {
+        "fp32" => DType.Float32,
+        "bf16" => DType.BFloat16,
+        _ => throw new ArgumentException($"--precision {text}: expected fp32 or bf16"),
+    };
+}

@@ -1,0 +1,53 @@
+using Diffract.Data;
+using Diffract.Models;
+using Diffract.Torch;
+using Diffract.Workflows;
+
+namespace Diffract.Cli;
+
+/// <summary>Turns what a verb throws into one line and an exit code: 0 done, 1 failed, 130 stopped by the user.</summary>
+static class Run
+{
+    public static int Guarded(Func<int> body)
+    {
+        try
+        {
+            return body();
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("stopped; the same command goes on from here");
+            return 130;
+        }
+        catch (Exception exception) when (IsForPeople(exception))
+        {
+            Console.Error.WriteLine("error: " + exception.Message.ReplaceLineEndings(" "));
+            return 1;
+        }
+    }
+
+    // What the library throws at its borders, and what the system says of files. Anything else is a bug and shows its trace.
+    static bool IsForPeople(Exception exception) => exception is TorchException or CheckpointException or PictureException or UNetConfigException or TrainException
+        or ArgumentException or IOException or UnauthorizedAccessException;
+
+    /// <summary>A token that Ctrl-C and SIGTERM cancel once; a second time ends the process.</summary>
+    public static CancellationToken Cancellation { get; } = Cancellable();
+
+    static CancellationToken Cancellable()
+    {
+        var source = new CancellationTokenSource();
+        Console.CancelKeyPress += (_, e) =>
+        {
+            e.Cancel = !source.IsCancellationRequested;
+            source.Cancel();
+        };
+        Terminate = System.Runtime.InteropServices.PosixSignalRegistration.Create(System.Runtime.InteropServices.PosixSignal.SIGTERM, context =>
+        {
+            context.Cancel = true;
+            source.Cancel();
+        });
+        return source.Token;
+    }
+
+    static IDisposable? Terminate { get; set; }
+}
