@@ -11,7 +11,7 @@ namespace Diffract.Torch;
 sealed class Pickle
 {
     /// <summary>Largest pickle. A state dict takes some hundred bytes a tensor.</summary>
-    const int MaxLength = 32 << 20;
+    const int MaxLength = 16 << 20;
 
     static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
 
@@ -106,7 +106,7 @@ sealed class Pickle
     static object Integer(ReadOnlySpan<byte> bytes)
     {
         var value = new BigInteger(bytes);
-        return value >= long.MinValue && value <= long.MaxValue ? (long)value : value;
+        return value >= long.MinValue && value <= long.MaxValue ? (object)(long)value : value;
     }
 
     string Text(ReadOnlySpan<byte> bytes)

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Diffract.Torch;
@@ -66,7 +68,7 @@ static class PickleGlobals
 
     static PickleTensor? Tensor(object?[] a, string? element)
     {
-        if (a is not [PickleStorage storage, long first, _, _, ..] || Numbers(a[2]) is not long[] shape || Numbers(a[3]) is not long[] strides) { return null; }
+        if (a is not [PickleStorage storage, long first, _, _, ..] || Numbers(a[2]) is not { } shape || Numbers(a[3]) is not { } strides) { return null; }
         element ??= storage.Element;
         return element is null || shape.Length != strides.Length ? null : new PickleTensor(storage, element, first, shape, strides);
     }
@@ -74,7 +76,7 @@ static class PickleGlobals
     static PickleTensor? FromType(object?[] a) => // (function, class, arguments, attributes): a tensor with Python attributes, which are left out
         a is [PickleGlobal { Name: not "_rebuild_from_type_v2" } function, PickleGlobal, object?[] arguments, _] ? function.Call(arguments) as PickleTensor : null;
 
-    static long[]? Numbers(object? value)
+    static ImmutableArray<long>? Numbers(object? value)
     {
         IReadOnlyList<object?>? items = value switch { object?[] tuple => tuple, List<object?> list => list, _ => null };
         if (items is null || items.Count > StoredTensor.MaxRank) { return null; }
@@ -84,7 +86,7 @@ static class PickleGlobals
             if (items[i] is not long number) { return null; }
             numbers[i] = number;
         }
-        return numbers;
+        return ImmutableCollectionsMarshal.AsImmutableArray(numbers);
     }
 
     static object? NumpyScalar(object?[] arguments)

@@ -123,7 +123,7 @@ static class SafetensorsReader
             {
                 throw file.Fault(dataStart + begin, $"{CheckpointException.Quote(name)} is ({string.Join(", ", shape)}) {dtype}, which takes {count * dtype.Size()} bytes, but {end - begin} are given. The file is damaged.");
             }
-            _content.Tensors.Add(name, StoredTensor.Create(file, name, dtype, shape, strides, 0, dataStart + begin, end - begin));
+            _content.Tensors.Add(name, StoredTensor.Create(file, name, dtype, [.. shape], [.. strides], 0, dataStart + begin, end - begin));
         }
 
         void CheckExtents()

@@ -16,7 +16,7 @@ sealed class StateTree(MappedFile file, long pickleStart, long pickleLength, Fun
     /// <summary>How often the tensors of a file, views of one storage counted each, may hold its length.</summary>
     const int MaxUnfolding = 16;
 
-    long _steps = 1000 + 4 * pickleLength;
+    long _steps = 1000 + pickleLength;
     long _text = (64 << 10) + 24 * pickleLength;
     Int128 _bytes = (Int128)MaxUnfolding * Math.Max(file.Length, 1 << 20);
 

@@ -10,6 +10,10 @@ static class TorchArchive
         var zip = ZipDirectory.Read(file);
         var pickle = FindPickle(file, zip);
         string folder = pickle.Name[..^"data.pkl".Length];
+        if (zip.Entries.ContainsKey(folder + "constants.pkl"))
+        {
+            throw new CheckpointException($"{file.Path}: a TorchScript program, not a checkpoint of weights. In PyTorch: torch.save(torch.jit.load(path).state_dict(), ...).");
+        }
         if (zip.Entries.TryGetValue(folder + "byteorder", out var order) && !IsLittle(file, order))
         {
             throw file.Fault(order.Start, "the checkpoint was written on a big-endian machine. Load it there and save it as safetensors.");
