@@ -27,7 +27,7 @@ static class PickleGlobals
         ["torch.nn.parameter.Buffer"] = Callable("Buffer", _ => null),
         ["torch.Size"] = Callable("Size", a => a is [object?[] sizes] ? sizes : null),
         ["torch.device"] = Callable("device", a => a is [string type] ? type : a is [string { Length: < 32 } kind, long index] ? $"{kind}:{index}" : null),
-        ["_codecs.encode"] = Callable("encode", a => a is [string { Length: <= 64 } text, "latin1"] && text.All(c => c < 256) ? Encoding.Latin1.GetBytes(text) : null),
+        ["_codecs.encode"] = Callable("encode", a => a is [string { Length: <= 64 } text, "latin1"] ? Encoding.Latin1.GetBytes(text) : null),
         ["numpy.dtype"] = Callable("dtype", a => a is [string code, ..] ? new PickleNumpyType(code) : null),
         ["numpy.core.multiarray.scalar"] = Callable("scalar", NumpyScalar),
         ["numpy._core.multiarray.scalar"] = Callable("scalar", NumpyScalar),
@@ -74,7 +74,8 @@ static class PickleGlobals
     }
 
     static PickleTensor? FromType(object?[] a) => // (function, class, arguments, attributes): a tensor with Python attributes, which are left out
-        a is [PickleGlobal { Name: not "_rebuild_from_type_v2" } function, PickleGlobal, object?[] arguments, _] ? function.Call(arguments) as PickleTensor : null;
+        a is [PickleGlobal { Name: not "_rebuild_from_type_v2" } function, PickleGlobal, object?[] arguments, _]
+            ? function.Call(arguments) as PickleTensor : null;
 
     static ImmutableArray<long>? Numbers(object? value)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
+using static Diffract.Torch.CheckpointException;
 
 namespace Diffract.Torch;
 
@@ -67,7 +68,8 @@ public sealed unsafe class StoredTensor
         long wanted = destination.Length / size;
         if (destination.Length % size != 0 || firstElement < 0 || firstElement > Count - wanted)
         {
-            throw new ArgumentException($"'{Name}' has {Count} elements of {size} bytes; {destination.Length} bytes from element {firstElement} are not within it");
+            throw new ArgumentException($"'{Name}' has {Count} elements of {size} bytes; {destination.Length} bytes from element {firstElement} are "
+                + "not within it");
         }
         if (wanted == 0) { return; }
         using var lease = new MappedFile.Lease(_file);
@@ -126,7 +128,7 @@ public sealed unsafe class StoredTensor
         }
         if (!fits || shape.Length > MaxRank)
         {
-            throw file.Fault(start, $"{CheckpointException.Quote(name)} is ({string.Join(", ", shape.Take(8))}) {dtype} from element {firstElement}, "
+            throw file.Fault(start, $"{Quote(name)} is ({string.Join(", ", shape.Take(8))}) {dtype} from element {firstElement}, "
                 + $"which does not fit into its storage of {available} elements. The file is damaged or not a checkpoint.");
         }
         long offset = empty ? start : start + firstElement * size;

@@ -2,7 +2,7 @@ using Diffract.Torch;
 
 namespace Diffract.Tests.Torch;
 
-/// <summary>Pickles made to run code, to overflow the stack or to take memory out of proportion: one line of error each, and memory bounded by the file.</summary>
+/// <summary>Pickles made to run code, to overflow the stack or to take memory out of proportion: one line of error each, memory bounded by the file.</summary>
 public sealed class HostilePickleTests
 {
     static void AssertRefused(byte[] pickle, string expected) => AssertFileRefused(CraftedZip.Checkpoint(pickle, ("0", new byte[16])), expected);
@@ -36,7 +36,8 @@ public sealed class HostilePickleTests
     }
 
     [Fact]
-    public void Names_are_shown_in_one_short_line() => AssertRefused(new CraftedPickle().Text("a\nb\u001b[31m").Text(new string('x', 100_000)).Raw(0x93).Bytes, "'a?b?[31m.xxx");
+    public void Names_are_shown_in_one_short_line() =>
+        AssertRefused(new CraftedPickle().Text("a\nb\u001b[31m").Text(new string('x', 100_000)).Raw(0x93).Bytes, "'a?b?[31m.xxx");
 
     [Theory]
     [InlineData("i", "instruction 0x69")]                      // INST
@@ -69,7 +70,8 @@ public sealed class HostilePickleTests
     [InlineData("Nr\u00ff\u00ff\u00ff\u00ff", "memo -1 after")]
     [InlineData("ccollections\nOrderedDict\nNR", "no function")]
     [InlineData("ccollections\nOrderedDict\n)R", "the pickle ends")]
-    public void Faulty_instructions_are_refused(string instructions, string expected) => AssertRefused(new CraftedPickle().Op(instructions).Bytes[..^1], expected);
+    public void Faulty_instructions_are_refused(string instructions, string expected) =>
+        AssertRefused(new CraftedPickle().Op(instructions).Bytes[..^1], expected);
 
     [Fact]
     public void Deep_nesting_costs_no_stack()
@@ -84,7 +86,11 @@ public sealed class HostilePickleTests
     public void Calls_in_calls_cost_no_stack()
     {
         var pickle = new CraftedPickle().Op(")");
-        for (int i = 0; i < 20_000; i++) { pickle.Raw((byte)'q', 0).Global("torch._tensor", "_rebuild_from_type_v2").Op("(").Global("torch._tensor", "_rebuild_from_type_v2").Global("torch", "Tensor").Op("h\0}t"); }
+        for (int i = 0; i < 20_000; i++)
+        {
+            pickle.Raw((byte)'q', 0).Global("torch._tensor", "_rebuild_from_type_v2").Op("(")
+                .Global("torch._tensor", "_rebuild_from_type_v2").Global("torch", "Tensor").Op("h\0}t");
+        }
         AssertRefused(pickle.Op("R").Bytes, "'_rebuild_from_type_v2' with arguments");
     }
 
@@ -100,7 +106,11 @@ public sealed class HostilePickleTests
     public void Lists_of_shared_lists_do_not_unfold()
     {
         var laughs = new CraftedPickle().Op("]}aq\0");
-        for (byte level = 1; level < 40; level++) { laughs.Op("](").Raw([.. Enumerable.Repeat<byte[]>([(byte)'h', (byte)(level - 1)], 10).SelectMany(b => b)]).Op("eq").Raw(level); }
+        for (byte level = 1; level < 40; level++)
+        {
+            byte[] ten = [.. Enumerable.Repeat<byte[]>([(byte)'h', (byte)(level - 1)], 10).SelectMany(b => b)];
+            laughs.Op("](").Raw(ten).Op("eq").Raw(level);
+        }
         AssertRefused(laughs.Bytes, "unfold to far more than its own length");
         var plain = new CraftedPickle().Op("](" + new string('N', 20_000) + "eq\0]}a(" + string.Concat(Enumerable.Repeat("h\0", 20_000)) + "e");
         AssertRefused(plain.Bytes, "unfold to far more than its own length");
@@ -118,8 +128,10 @@ public sealed class HostilePickleTests
     public void Repeated_calls_do_not_copy()
     {
         // a namespace given itself as its attributes, over and over, and one long text encoded over and over
-        AssertRefused(new CraftedPickle().Global("argparse", "Namespace").Op(")\x81q\0}").Text("a").Op("Nsb" + string.Concat(Enumerable.Repeat("h\0b", 20_000)) + "h\x05").Bytes, "no memo 5");
-        AssertRefused(new CraftedPickle().Text(new string('x', 100_000)).Op("q\0").Text("latin1").Op("q\x01").Global("_codecs", "encode").Op("q\x02" + string.Concat(Enumerable.Repeat("h\x02h\0h\x01\x86R", 10_000))).Bytes, "'encode' with arguments");
+        var self = new CraftedPickle().Global("argparse", "Namespace").Op(")\x81q\0}").Text("a").Op("Nsb");
+        AssertRefused(self.Op(string.Concat(Enumerable.Repeat("h\0b", 20_000)) + "h\x05").Bytes, "no memo 5");
+        var text = new CraftedPickle().Text(new string('x', 100_000)).Op("q\0").Text("latin1").Op("q\x01").Global("_codecs", "encode").Op("q\x02");
+        AssertRefused(text.Op(string.Concat(Enumerable.Repeat("h\x02h\0h\x01\x86R", 10_000))).Bytes, "'encode' with arguments");
     }
 
     [Fact]

@@ -17,7 +17,8 @@ public sealed class SafetensorsTests
 
     static readonly Dictionary<string, string> Metadata = new() { ["made by"] = "a test", ["b"] = "line\nbreak", ["a"] = "" };
 
-    static byte[] FileOf(string header, int data) => [.. BitConverter.GetBytes((long)Encoding.UTF8.GetByteCount(header)), .. Encoding.UTF8.GetBytes(header), .. new byte[data]];
+    static byte[] FileOf(string header, int data) =>
+        [.. BitConverter.GetBytes((long)Encoding.UTF8.GetByteCount(header)), .. Encoding.UTF8.GetBytes(header), .. new byte[data]];
 
     [Fact]
     public void Written_file_reads_back_bit_by_bit()
@@ -53,8 +54,10 @@ public sealed class SafetensorsTests
     public void Writing_states_its_bytes()
     {
         using var stream = new MemoryStream();
-        SafetensorsWriter.Write(stream, [SafetensorsEntry.Of("m", DType.UInt8, [1], new byte[] { 7 }), SafetensorsEntry.Of("w", [1], [1f])], new Dictionary<string, string> { ["k"] = "v" });
-        const string header = """{"__metadata__":{"k":"v"},"m":{"dtype":"U8","shape":[1],"data_offsets":[4,5]},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""";
+        SafetensorsEntry[] entries = [SafetensorsEntry.Of("m", DType.UInt8, [1], new byte[] { 7 }), SafetensorsEntry.Of("w", [1], [1f])];
+        SafetensorsWriter.Write(stream, entries, new Dictionary<string, string> { ["k"] = "v" });
+        const string header = """{"__metadata__":{"k":"v"},"m":{"dtype":"U8","shape":[1],"data_offsets":[4,5]},"""
+            + """w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""";
         byte[] padded = Encoding.UTF8.GetBytes(header.PadRight((header.Length + 7) / 8 * 8));
         byte[] wanted = [.. BitConverter.GetBytes((long)padded.Length), .. padded, 0, 0, 0x80, 0x3f, 7];
         Assert.Equal(wanted, stream.ToArray());
@@ -74,7 +77,8 @@ public sealed class SafetensorsTests
     public void Writing_refuses_wrong_lengths_and_doubled_names()
     {
         using var folder = new ScratchFolder();
-        Assert.Contains("12 bytes, but 8", Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(folder["a"], [SafetensorsEntry.Of("w", [3], [1f, 2f])])).Message);
+        var tooShort = SafetensorsEntry.Of("w", [3], [1f, 2f]);
+        Assert.Contains("12 bytes, but 8", Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(folder["a"], [tooShort])).Message);
         var w = SafetensorsEntry.Of("w", [1], [1f]);
         Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(folder["a"], [w, w]));
         Assert.Empty(folder.Names);
@@ -84,8 +88,8 @@ public sealed class SafetensorsTests
     public void Unknown_element_types_are_listed_and_refused_when_asked_for()
     {
         using var folder = new ScratchFolder();
-        string path = folder.Write("f8", FileOf("""{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}""", 3));
-        using var file = CheckpointFile.Open(path);
+        const string header = """{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}""";
+        using var file = CheckpointFile.Open(folder.Write("f8", FileOf(header, 3)));
         Assert.Equal("F8_E4M3", file.Unreadable["a"]);
         Assert.Contains("element type F8_E4M3", Assert.Throws<CheckpointException>(() => file.Get("a")).Message);
         Assert.Equal(1, file.Get("b").Count);
