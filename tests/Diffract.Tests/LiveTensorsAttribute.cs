@@ -13,11 +13,11 @@ sealed class LiveTensorsAttribute : BeforeAfterTestAttribute
 {
     long _before;
 
-    public override void Before(MethodInfo test) => _before = Diffract.Torch.Torch.LiveTensors;
+    public override void Before(MethodInfo test) => _before = Torch.Torch.LiveTensors;
 
     public override void After(MethodInfo test)
     {
-        var left = Diffract.Torch.Torch.LiveTensors - _before;
+        var left = Torch.Torch.LiveTensors - _before;
         Assert.True(left == 0, $"{test.Name} left {left} tensors alive: a scope or a Dispose is missing");
     }
 }

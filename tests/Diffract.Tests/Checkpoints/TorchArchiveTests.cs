@@ -1,7 +1,7 @@
 using System.Text;
 using Diffract.Torch;
 
-namespace Diffract.Tests.Torch;
+namespace Diffract.Tests.Checkpoints;
 
 /// <summary>Forms of torch.save other than those of PyTorch 1.13 that the golden files show, and archives that contradict themselves.</summary>
 public sealed class TorchArchiveTests

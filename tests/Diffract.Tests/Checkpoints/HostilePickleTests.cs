@@ -1,6 +1,6 @@
 using Diffract.Torch;
 
-namespace Diffract.Tests.Torch;
+namespace Diffract.Tests.Checkpoints;
 
 /// <summary>Pickles made to run code, to overflow the stack or to take memory out of proportion: one line of error each, memory bounded by the file.</summary>
 public sealed class HostilePickleTests

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Diffract.Torch;
 
-namespace Diffract.Tests.Torch;
+namespace Diffract.Tests.Checkpoints;
 
 public sealed class CheckpointFileTests
 {

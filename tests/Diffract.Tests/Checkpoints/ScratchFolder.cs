@@ -1,4 +1,4 @@
-namespace Diffract.Tests.Torch;
+namespace Diffract.Tests.Checkpoints;
 
 /// <summary>A new folder that is gone after the test.</summary>
 sealed class ScratchFolder : IDisposable

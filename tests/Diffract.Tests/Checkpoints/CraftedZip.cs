@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Diffract.Tests.Torch;
+namespace Diffract.Tests.Checkpoints;
 
 /// <summary>Zip archives of stored entries, as torch.save lays them out, with every field at hand to be set wrong.</summary>
 sealed class CraftedZip

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Diffract.Tests.Torch;
+namespace Diffract.Tests.Checkpoints;
 
 /// <summary>Pickles put together instruction by instruction, to stand for files that PyTorch here does not write.</summary>
 sealed class CraftedPickle

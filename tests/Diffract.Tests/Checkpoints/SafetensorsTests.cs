@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Diffract.Torch;
 
-namespace Diffract.Tests.Torch;
+namespace Diffract.Tests.Checkpoints;
 
 public sealed class SafetensorsTests
 {
@@ -56,8 +56,8 @@ public sealed class SafetensorsTests
         using var stream = new MemoryStream();
         SafetensorsEntry[] entries = [SafetensorsEntry.Of("m", DType.UInt8, [1], new byte[] { 7 }), SafetensorsEntry.Of("w", [1], [1f])];
         SafetensorsWriter.Write(stream, entries, new Dictionary<string, string> { ["k"] = "v" });
-        const string header = """{"__metadata__":{"k":"v"},"m":{"dtype":"U8","shape":[1],"data_offsets":[4,5]},"""
-            + """w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""";
+        const string header = """{"__metadata__":{"k":"v"},"m":{"dtype":"U8","shape":"""
+            + """[1],"data_offsets":[4,5]},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""";
         byte[] padded = Encoding.UTF8.GetBytes(header.PadRight((header.Length + 7) / 8 * 8));
         byte[] wanted = [.. BitConverter.GetBytes((long)padded.Length), .. padded, 0, 0, 0x80, 0x3f, 7];
         Assert.Equal(wanted, stream.ToArray());

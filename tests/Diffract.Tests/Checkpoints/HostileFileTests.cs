@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Diffract.Torch;
 
-namespace Diffract.Tests.Torch;
+namespace Diffract.Tests.Checkpoints;
 
 /// <summary>
 /// Some thousand damaged copies of every small checkpoint: cut short, bytes changed, lengths made huge. Each opens with all tensors inside the file or throws

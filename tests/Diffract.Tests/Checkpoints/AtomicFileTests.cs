@@ -1,6 +1,6 @@
 using Diffract.Torch;
 
-namespace Diffract.Tests.Torch;
+namespace Diffract.Tests.Checkpoints;
 
 public sealed class AtomicFileTests
 {
