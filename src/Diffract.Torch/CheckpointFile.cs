@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using static Diffract.Torch.CheckpointException;
 
 namespace Diffract.Torch;
 
@@ -83,10 +84,12 @@ public sealed class CheckpointFile : IDisposable
         if (Tensors.TryGetValue(name, out var tensor)) { return tensor; }
         if (Unreadable.TryGetValue(name, out string? type))
         {
-            throw new CheckpointException($"{Path}: {CheckpointException.Quote(name)} has element type {type}, which Diffract does not read. Convert it to float32, float16 or bfloat16.");
+            throw new CheckpointException($"{Path}: {Quote(name)} has element type {type}, which Diffract does not read. Convert it to float32, "
+                + "float16 or bfloat16.");
         }
-        string first = string.Join(", ", Tensors.Keys.Take(4).Select(CheckpointException.Quote));
-        throw new CheckpointException($"{Path}: there is no tensor {CheckpointException.Quote(name)} among {Tensors.Count}" + (first.Length > 0 ? $" (the first are {first})." : "."));
+        string first = string.Join(", ", Tensors.Keys.Take(4).Select(Quote));
+        throw new CheckpointException(
+            $"{Path}: there is no tensor {Quote(name)} among {Tensors.Count}" + (first.Length > 0 ? $" (the first are {first})." : "."));
     }
 
     /// <summary>The tensors whose names start with prefix and a dot, under the rest of their names, in file order. May be empty.</summary>
@@ -127,7 +130,7 @@ public sealed class CheckpointFile : IDisposable
         if (known.Count == 1) { return known[0]; }
         bool alone = Groups.Count == 1 && Tensors.Keys.All(k => k.StartsWith(Groups[0] + ".", StringComparison.Ordinal));
         return alone ? Groups[0] : throw new CheckpointException(
-            $"{Path}: holds tensors under {string.Join(", ", Groups.Take(8).Select(CheckpointException.Quote))}; which are the weights cannot be told. Name one of these.");
+            $"{Path}: holds tensors under {string.Join(", ", Groups.Take(8).Select(Quote))}; which are the weights cannot be told. Name one of these.");
     }
 
     static CheckpointContent Read(MappedFile file)
@@ -136,7 +139,8 @@ public sealed class CheckpointFile : IDisposable
         if (start.StartsWith("PK\x03\x04"u8) || start.StartsWith("PK\x05\x06"u8)) { return TorchArchive.Read(file); }
         if (TorchOldContainer.Recognises(start)) { return TorchOldContainer.Read(file); }
         if (SafetensorsReader.Recognises(start)) { return SafetensorsReader.Read(file); }
-        throw new CheckpointException($"{file.Path}: neither safetensors nor a file of torch.save: it starts with {Convert.ToHexStringLower(start[..Math.Min(start.Length, 12)])}. "
+        string found = Convert.ToHexStringLower(start[..Math.Min(start.Length, 12)]);
+        throw new CheckpointException($"{file.Path}: neither safetensors nor a file of torch.save: it starts with {found}. "
             + "Is it the checkpoint itself, and not a web page, an archive around it, or an LFS pointer?");
     }
 }

@@ -72,6 +72,9 @@ sealed unsafe class MappedFile : IDisposable
 
     public CheckpointException Fault(long offset, string found) => new($"{Path}: byte {offset}: {found}");
 
+    /// <summary>For what no writer of such files produces.</summary>
+    public CheckpointException Damaged(long offset, string found) => Fault(offset, found + " The file is damaged: download or copy it again.");
+
     /// <summary>SHA-256 of the whole file in lower-case hex, read in pieces of 1 MiB.</summary>
     public string Sha256()
     {

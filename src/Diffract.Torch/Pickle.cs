@@ -1,17 +1,19 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Text;
+using static Diffract.Torch.CheckpointException;
 
 namespace Diffract.Torch;
 
 /// <summary>
 /// Reads one pickle (protocols 2 to 5) by the few instructions that torch.save writes. It can build lists, tuples, dicts, plain values and what
-/// <see cref="PickleGlobals"/> lists, nothing else: no name of the file is ever looked up or run. Nesting costs no stack; memory is in proportion to the bytes read.
+/// <see cref="PickleGlobals"/> lists, nothing else: no name of the file is ever looked up or run. Nesting costs no stack; memory is in proportion to the
+/// bytes read.
 /// </summary>
 sealed class Pickle
 {
     /// <summary>Largest pickle. A state dict takes some hundred bytes a tensor.</summary>
-    const int MaxLength = 32 << 20;
+    const int MaxLength = 16 << 20;
 
     static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
 
@@ -86,14 +88,15 @@ sealed class Pickle
                 case '\x81': Reduce(); break;                                                          // NEWOBJ
                 case 'b': Build(); break;                                                              // BUILD
                 case 'Q': Push(Persistent(Pop())); break;                                              // BINPERSID
-                default: throw Fault($"instruction 0x{instruction:x2} is not among those a state dict needs. The file is damaged or not a checkpoint of weights.");
+                default: throw Fault($"instruction 0x{instruction:x2} is not among those a state dict needs. The file is damaged or not a checkpoint "
+                    + "of weights.");
             }
         }
     }
 
     ReadOnlySpan<byte> Take(int count)
     {
-        if (count < 0 || count > _end - _at) { throw Fault($"the pickle ends before {count} more bytes. The file is damaged or cut short."); }
+        if (count < 0 || count > _end - _at) { throw Damaged($"the pickle ends before {count} more bytes"); }
         var bytes = _file.Bytes(_at, count, "the pickle");
         _at += count;
         return bytes;
@@ -106,7 +109,7 @@ sealed class Pickle
     static object Integer(ReadOnlySpan<byte> bytes)
     {
         var value = new BigInteger(bytes);
-        return value >= long.MinValue && value <= long.MaxValue ? (long)value : value;
+        return value >= long.MinValue && value <= long.MaxValue ? (object)(long)value : value;
     }
 
     string Text(ReadOnlySpan<byte> bytes)
@@ -117,7 +120,7 @@ sealed class Pickle
         }
         catch (DecoderFallbackException)
         {
-            throw Fault("a string is not UTF-8. The file is damaged.");
+            throw Damaged("a string is not UTF-8");
         }
     }
 
@@ -125,7 +128,7 @@ sealed class Pickle
     {
         var rest = _file.Bytes(_at, (int)Math.Min(_end - _at, 256), "a name");
         int length = rest.IndexOf((byte)'\n');
-        if (length < 0) { throw Fault("a name of more than 255 bytes. The file is damaged."); }
+        if (length < 0) { throw Damaged("a name of more than 255 bytes"); }
         return Text(Take(length + 1)[..length]);
     }
 
@@ -133,7 +136,7 @@ sealed class Pickle
 
     int Floor => _marks.Count > 0 ? _marks[^1] : 0;
 
-    object? Top() => _stack.Count > Floor ? _stack[^1] : throw Fault("an instruction finds nothing to work on. The file is damaged.");
+    object? Top() => _stack.Count > Floor ? _stack[^1] : throw Damaged("an instruction finds nothing to work on");
 
     object? Pop()
     {
@@ -150,7 +153,7 @@ sealed class Pickle
 
     object?[] PopMany(int count)
     {
-        if (_stack.Count - Floor < count) { throw Fault("an instruction finds too little to work on. The file is damaged."); }
+        if (_stack.Count - Floor < count) { throw Damaged("an instruction finds too little to work on"); }
         object?[] values = [.. _stack[^count..]];
         _stack.RemoveRange(_stack.Count - count, count);
         return values;
@@ -158,7 +161,7 @@ sealed class Pickle
 
     object?[] PopToMark()
     {
-        if (_marks.Count == 0) { throw Fault("a mark is missing. The file is damaged."); }
+        if (_marks.Count == 0) { throw Damaged("a mark is missing"); }
         object?[] values = PopMany(_stack.Count - _marks[^1]);
         _marks.RemoveAt(_marks.Count - 1);
         return values;
@@ -166,13 +169,13 @@ sealed class Pickle
 
     void Append(object?[] values)
     {
-        if (Top() is not List<object?> list) { throw Fault("items for a list that is none. The file is damaged."); }
+        if (Top() is not List<object?> list) { throw Damaged("items for a list that is none"); }
         list.AddRange(values);
     }
 
     void SetItems(object?[] values)
     {
-        if (Top() is not PickleDict dict || values.Length % 2 != 0) { throw Fault("items for a dict that is none. The file is damaged."); }
+        if (Top() is not PickleDict dict || values.Length % 2 != 0) { throw Damaged("items for a dict that is none"); }
         AddItems(dict, values);
     }
 
@@ -184,28 +187,28 @@ sealed class Pickle
     void Remember(int index)
     {
         object? value = Top();
-        if (index < 0 || index > _at - _start) { throw Fault($"memo {index} after {_at - _start} bytes. The file is damaged."); }
+        if (index < 0 || index > _at - _start) { throw Damaged($"memo {index} after {_at - _start} bytes"); }
         while (_memo.Count <= index) { _memo.Add(null); }
         _memo[index] = value;
     }
 
-    void Recall(int index) => Push(index >= 0 && index < _memo.Count ? _memo[index] : throw Fault($"there is no memo {index}. The file is damaged."));
+    void Recall(int index) => Push(index >= 0 && index < _memo.Count ? _memo[index] : throw Damaged($"there is no memo {index}"));
 
     void PushGlobal()
     {
         object?[] names = PopMany(2);
-        Push(names is [string module, string name] ? Global(module, name) : throw Fault("the name of a class is no text. The file is damaged."));
+        Push(names is [string module, string name] ? Global(module, name) : throw Damaged("the name of a class is no text"));
     }
 
     object Global(string module, string name) => PickleGlobals.Find(module, name) ?? throw Fault(
-        $"Diffract refuses to run {CheckpointException.Quote($"{module}.{name}")} from a pickle: it is not among the few classes of a state dict. "
+        $"Diffract refuses to run {Quote($"{module}.{name}")} from a pickle: it is not among the few classes of a state dict. "
         + "Save only the weights (model.state_dict()), or convert the file to safetensors.");
 
     void Reduce()
     {
         object? arguments = Pop(), called = Pop();
-        if (called is not PickleGlobal global || arguments is not object?[] values) { throw Fault("a call of what is no function. The file is damaged."); }
-        Push(global.Call(values) ?? throw Fault($"'{global.Name}' with arguments that torch.save does not write. The file is damaged or hostile."));
+        if (called is not PickleGlobal global || arguments is not object?[] values) { throw Damaged("a call of what is no function"); }
+        Push(global.Call(values) ?? throw Damaged($"'{global.Name}' with arguments that torch.save does not write"));
     }
 
     void Build()
@@ -232,6 +235,8 @@ sealed class Pickle
         }
         throw Fault("a reference to something other than a storage. The file is damaged, or from PyTorch before 0.4: save it anew.");
     }
+
+    CheckpointException Damaged(string found) => _file.Damaged(_at, "in the pickle: " + found + ".");
 
     CheckpointException Fault(string found) => _file.Fault(_at, "in the pickle: " + found);
 }

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Diffract.Torch;
@@ -25,7 +27,7 @@ static class PickleGlobals
         ["torch.nn.parameter.Buffer"] = Callable("Buffer", _ => null),
         ["torch.Size"] = Callable("Size", a => a is [object?[] sizes] ? sizes : null),
         ["torch.device"] = Callable("device", a => a is [string type] ? type : a is [string { Length: < 32 } kind, long index] ? $"{kind}:{index}" : null),
-        ["_codecs.encode"] = Callable("encode", a => a is [string { Length: <= 64 } text, "latin1"] && text.All(c => c < 256) ? Encoding.Latin1.GetBytes(text) : null),
+        ["_codecs.encode"] = Callable("encode", a => a is [string { Length: <= 64 } text, "latin1"] ? Encoding.Latin1.GetBytes(text) : null),
         ["numpy.dtype"] = Callable("dtype", a => a is [string code, ..] ? new PickleNumpyType(code) : null),
         ["numpy.core.multiarray.scalar"] = Callable("scalar", NumpyScalar),
         ["numpy._core.multiarray.scalar"] = Callable("scalar", NumpyScalar),
@@ -66,15 +68,16 @@ static class PickleGlobals
 
     static PickleTensor? Tensor(object?[] a, string? element)
     {
-        if (a is not [PickleStorage storage, long first, _, _, ..] || Numbers(a[2]) is not long[] shape || Numbers(a[3]) is not long[] strides) { return null; }
+        if (a is not [PickleStorage storage, long first, _, _, ..] || Numbers(a[2]) is not { } shape || Numbers(a[3]) is not { } strides) { return null; }
         element ??= storage.Element;
         return element is null || shape.Length != strides.Length ? null : new PickleTensor(storage, element, first, shape, strides);
     }
 
     static PickleTensor? FromType(object?[] a) => // (function, class, arguments, attributes): a tensor with Python attributes, which are left out
-        a is [PickleGlobal { Name: not "_rebuild_from_type_v2" } function, PickleGlobal, object?[] arguments, _] ? function.Call(arguments) as PickleTensor : null;
+        a is [PickleGlobal { Name: not "_rebuild_from_type_v2" } function, PickleGlobal, object?[] arguments, _]
+            ? function.Call(arguments) as PickleTensor : null;
 
-    static long[]? Numbers(object? value)
+    static ImmutableArray<long>? Numbers(object? value)
     {
         IReadOnlyList<object?>? items = value switch { object?[] tuple => tuple, List<object?> list => list, _ => null };
         if (items is null || items.Count > StoredTensor.MaxRank) { return null; }
@@ -84,7 +87,7 @@ static class PickleGlobals
             if (items[i] is not long number) { return null; }
             numbers[i] = number;
         }
-        return numbers;
+        return ImmutableCollectionsMarshal.AsImmutableArray(numbers);
     }
 
     static object? NumpyScalar(object?[] arguments)

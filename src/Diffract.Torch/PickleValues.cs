@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Diffract.Torch;
 
 /// <summary>A dict as the pickle filled it, in order, doubles included. Lists are List&lt;object?&gt;, tuples object?[].</summary>
@@ -24,7 +26,7 @@ sealed record PickleDType(string Name);
 sealed record PickleStorage(string Key, string? Element, long Count);
 
 /// <summary>A view of a storage, not yet checked against it.</summary>
-sealed record PickleTensor(PickleStorage Storage, string Element, long FirstElement, long[] Shape, long[] Strides);
+sealed record PickleTensor(PickleStorage Storage, string Element, long FirstElement, ImmutableArray<long> Shape, ImmutableArray<long> Strides);
 
 /// <summary>A NumPy dtype or, with bytes, a scalar of it.</summary>
 sealed class PickleNumpyType(string code)

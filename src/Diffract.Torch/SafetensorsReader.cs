@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using static Diffract.Torch.CheckpointException;
 
 namespace Diffract.Torch;
 
@@ -72,7 +73,7 @@ static class SafetensorsReader
             while (NextName(ref reader) is string key)
             {
                 Expect(ref reader, JsonTokenType.String);
-                if (!_content.Metadata.TryAdd(key, reader.GetString()!)) { throw new JsonException($"__metadata__ has {CheckpointException.Quote(key)} twice"); }
+                if (!_content.Metadata.TryAdd(key, reader.GetString()!)) { throw new JsonException($"__metadata__ has {Quote(key)} twice"); }
             }
         }
 
@@ -87,7 +88,7 @@ static class SafetensorsReader
                 {
                     case "dtype" when type is not null:
                     case "shape" when shape is not null:
-                    case "data_offsets" when offsets is not null: throw new JsonException($"{CheckpointException.Quote(name)} has two of {key}");
+                    case "data_offsets" when offsets is not null: throw new JsonException($"{Quote(name)} has two of {key}");
                     case "dtype": Expect(ref reader, JsonTokenType.String); type = reader.GetString(); break;
                     case "shape": shape = ReadNumbers(ref reader, StoredTensor.MaxRank); break;
                     case "data_offsets": offsets = ReadNumbers(ref reader, 2); break;
@@ -96,12 +97,13 @@ static class SafetensorsReader
             }
             if (type is null || shape is null || offsets is not [long begin, long end])
             {
-                throw new JsonException($"{CheckpointException.Quote(name)} lacks dtype, shape or two data_offsets");
+                throw new JsonException($"{Quote(name)} lacks dtype, shape or two data_offsets");
             }
-            if (_content.Holds(name)) { throw new JsonException($"there are two tensors {CheckpointException.Quote(name)}"); }
+            if (_content.Holds(name)) { throw new JsonException($"there are two tensors {Quote(name)}"); }
             if (begin > end || end > file.Length - dataStart)
             {
-                throw file.Fault(dataStart, $"{CheckpointException.Quote(name)} is said to lie at [{begin}, {end}) of the data, of which there are {file.Length - dataStart} bytes. Is the file complete?");
+                throw file.Fault(dataStart, $"{Quote(name)} is said to lie at [{begin}, {end}) of the data, of which there are "
+                    + $"{file.Length - dataStart} bytes. Is the file complete?");
             }
             _extents.Add(new Extent(name, begin, end));
             if (TypeOf(type) is DType dtype) { AddTensor(name, dtype, shape.ToArray(), begin, end); }
@@ -116,14 +118,15 @@ static class SafetensorsReader
             {
                 strides[d] = (long)count;
                 count *= Math.Max(shape[d], 1);
-                if (count > long.MaxValue) { throw new JsonException($"the shape of {CheckpointException.Quote(name)} is too large"); }
+                if (count > long.MaxValue) { throw new JsonException($"the shape of {Quote(name)} is too large"); }
             }
             if (shape.Contains(0)) { count = 0; }
             if (count * dtype.Size() != end - begin)
             {
-                throw file.Fault(dataStart + begin, $"{CheckpointException.Quote(name)} is ({string.Join(", ", shape)}) {dtype}, which takes {count * dtype.Size()} bytes, but {end - begin} are given. The file is damaged.");
+                throw file.Damaged(dataStart + begin, $"{Quote(name)} is ({string.Join(", ", shape)}) {dtype}, which takes {count * dtype.Size()} "
+                    + $"bytes, but {end - begin} are given.");
             }
-            _content.Tensors.Add(name, StoredTensor.Create(file, name, dtype, shape, strides, 0, dataStart + begin, end - begin));
+            _content.Tensors.Add(name, StoredTensor.Create(file, name, dtype, [.. shape], [.. strides], 0, dataStart + begin, end - begin));
         }
 
         void CheckExtents()
@@ -133,13 +136,14 @@ static class SafetensorsReader
             {
                 if (extent.Begin != at)
                 {
-                    throw file.Fault(dataStart + at, $"{CheckpointException.Quote(extent.Name)} starts at byte {extent.Begin} of the data instead of {at}: tensors overlap or leave a hole. The file is damaged.");
+                    throw file.Damaged(dataStart + at, $"{Quote(extent.Name)} starts at byte {extent.Begin} of the data instead of {at}: tensors "
+                        + "overlap or leave a hole.");
                 }
                 at = extent.End;
             }
             if (at != file.Length - dataStart)
             {
-                throw file.Fault(dataStart + at, $"the tensors end here, but the file goes on to byte {file.Length}. The file is damaged.");
+                throw file.Damaged(dataStart + at, $"the tensors end here, but the file goes on to byte {file.Length}.");
             }
         }
 

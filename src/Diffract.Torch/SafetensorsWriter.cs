@@ -47,7 +47,8 @@ public static class SafetensorsWriter
             entry.Write(counter);
             if (counter.Count != ByteLength(entry))
             {
-                throw new ArgumentException($"'{entry.Name}' is ({string.Join(", ", entry.Shape)}) {entry.DType}, {ByteLength(entry)} bytes, but {counter.Count} were written");
+                throw new ArgumentException($"'{entry.Name}' is ({string.Join(", ", entry.Shape)}) {entry.DType}, {ByteLength(entry)} bytes, but "
+                    + $"{counter.Count} were written");
             }
         }
     }

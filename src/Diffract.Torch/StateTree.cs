@@ -1,4 +1,5 @@
 using System.Globalization;
+using static Diffract.Torch.CheckpointException;
 
 namespace Diffract.Torch;
 
@@ -16,7 +17,7 @@ sealed class StateTree(MappedFile file, long pickleStart, long pickleLength, Fun
     /// <summary>How often the tensors of a file, views of one storage counted each, may hold its length.</summary>
     const int MaxUnfolding = 16;
 
-    long _steps = 1000 + 4 * pickleLength;
+    long _steps = 1000 + pickleLength;
     long _text = (64 << 10) + 24 * pickleLength;
     Int128 _bytes = (Int128)MaxUnfolding * Math.Max(file.Length, 1 << 20);
 
@@ -30,7 +31,7 @@ sealed class StateTree(MappedFile file, long pickleStart, long pickleLength, Fun
 
     void Children(CheckpointContent content, object? parent, string prefix, int depth)
     {
-        if (depth > MaxDepth) { throw Fault($"more than {MaxDepth} dicts and lists lie in each other, such as {CheckpointException.Quote(prefix)}"); }
+        if (depth > MaxDepth) { throw Fault($"more than {MaxDepth} dicts and lists lie in each other, such as {Quote(prefix)}"); }
         if (parent is PickleDict dict)
         {
             foreach (var (key, value) in dict.Items) { Child(content, prefix + Key(key), value, depth); }
@@ -56,7 +57,7 @@ sealed class StateTree(MappedFile file, long pickleStart, long pickleLength, Fun
             Children(content, value, name + ".", depth + 1);
             return;
         }
-        if (content.Holds(name)) { throw Fault($"two entries have the name {CheckpointException.Quote(name)}"); }
+        if (content.Holds(name)) { throw Fault($"two entries have the name {Quote(name)}"); }
         switch (value)
         {
             case PickleTensor tensor: AddTensor(content, name, tensor); break;
@@ -129,5 +130,6 @@ sealed class StateTree(MappedFile file, long pickleStart, long pickleLength, Fun
         if (_steps < 0 || _text < 0) { throw Fault("shared lists and dicts unfold to far more than its own length"); }
     }
 
-    CheckpointException Fault(string found) => file.Fault(pickleStart, $"in the pickle that starts here: {found}. The file is not a checkpoint of weights, or hostile.");
+    CheckpointException Fault(string found) => file.Fault(pickleStart, $"in the pickle that starts here: {found}. The file is not a checkpoint of "
+        + "weights, or hostile.");
 }

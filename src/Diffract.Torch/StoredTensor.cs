@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using static Diffract.Torch.CheckpointException;
 
 namespace Diffract.Torch;
 
@@ -7,11 +8,10 @@ namespace Diffract.Torch;
 public sealed unsafe class StoredTensor
 {
     readonly MappedFile _file;
-    readonly long _offset;
 
     StoredTensor(MappedFile file, string name, DType dtype, ImmutableArray<long> shape, ImmutableArray<long> strides, long offset, long count)
     {
-        (_file, _offset, Name, DType, Shape, Strides, Count) = (file, offset, name, dtype, shape, strides, count);
+        (_file, FileOffset, Name, DType, Shape, Strides, Count) = (file, offset, name, dtype, shape, strides, count);
         IsContiguous = HasRowMajorStrides();
     }
 
@@ -28,6 +28,9 @@ public sealed unsafe class StoredTensor
     /// <summary>Number of elements: the product of <see cref="Shape"/>.</summary>
     public long Count { get; }
 
+    /// <summary>Where the first element lies in the file.</summary>
+    public long FileOffset { get; }
+
     /// <summary>Bytes of a row-major copy.</summary>
     public long ByteLength => Count * DType.Size();
 
@@ -41,7 +44,7 @@ public sealed unsafe class StoredTensor
     /// Address of the first element in the mapped file. The elements that <see cref="Shape"/> and <see cref="Strides"/> reach from here were checked
     /// to lie in the file when it was opened. Read-only, and valid only while the file is open: keep the CheckpointFile and dispose it last.
     /// </summary>
-    public nint Address => _file.Address(_offset);
+    public nint Address => _file.Address(FileOffset);
 
     /// <summary>Copies all elements in row-major order, whatever the strides.</summary>
     /// <param name="destination"><see cref="ByteLength"/> bytes.</param>
@@ -65,11 +68,12 @@ public sealed unsafe class StoredTensor
         long wanted = destination.Length / size;
         if (destination.Length % size != 0 || firstElement < 0 || firstElement > Count - wanted)
         {
-            throw new ArgumentException($"'{Name}' has {Count} elements of {size} bytes; {destination.Length} bytes from element {firstElement} are not within it");
+            throw new ArgumentException($"'{Name}' has {Count} elements of {size} bytes; {destination.Length} bytes from element {firstElement} are "
+                + "not within it");
         }
         if (wanted == 0) { return; }
         using var lease = new MappedFile.Lease(_file);
-        byte* source = lease.Start + _offset;
+        byte* source = lease.Start + FileOffset;
         if (IsContiguous) { new ReadOnlySpan<byte>(source + firstElement * size, destination.Length).CopyTo(destination); }
         else
         {
@@ -98,7 +102,7 @@ public sealed unsafe class StoredTensor
     {
         if (sizeof(T) != DType.Size()) { throw new ArgumentException($"'{Name}' is {DType}, not {typeof(T).Name}"); }
         var elements = new T[Count];
-        CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes(elements.AsSpan()));
+        CopyTo(MemoryMarshal.AsBytes(elements.AsSpan()));
         return elements;
     }
 
@@ -106,7 +110,7 @@ public sealed unsafe class StoredTensor
 
     /// <summary>Checks a view against its storage, the bytes [start, start + length) of the file, and makes it.</summary>
     /// <exception cref="CheckpointException">The view leaves the storage, or is larger than the whole file.</exception>
-    internal static StoredTensor Create(MappedFile file, string name, DType dtype, ReadOnlySpan<long> shape, ReadOnlySpan<long> strides,
+    internal static StoredTensor Create(MappedFile file, string name, DType dtype, ImmutableArray<long> shape, ImmutableArray<long> strides,
         long firstElement, long start, long length)
     {
         int size = dtype.Size();
@@ -124,11 +128,11 @@ public sealed unsafe class StoredTensor
         }
         if (!fits || shape.Length > MaxRank)
         {
-            throw file.Fault(start, $"{CheckpointException.Quote(name)} is ({string.Join(", ", shape[..Math.Min(shape.Length, 8)].ToArray())}) {dtype} from element {firstElement}, "
+            throw file.Fault(start, $"{Quote(name)} is ({string.Join(", ", shape.Take(8))}) {dtype} from element {firstElement}, "
                 + $"which does not fit into its storage of {available} elements. The file is damaged or not a checkpoint.");
         }
         long offset = empty ? start : start + firstElement * size;
-        return new StoredTensor(file, name, dtype, [.. shape], [.. strides], offset, (long)count);
+        return new StoredTensor(file, name, dtype, shape, strides, offset, (long)count);
     }
 
     /// <summary>Most dimensions a tensor may have; PyTorch's own limit.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Diffract.Torch;
 
 /// <summary>Row-major copies of strided views. The caller has checked that the view lies in memory.</summary>
@@ -52,8 +54,8 @@ static unsafe class StridedCopy
     {
         for (long i = 0; i < count; i++)
         {
-            T element = System.Runtime.CompilerServices.Unsafe.ReadUnaligned<T>(source + i * stride * sizeof(T));
-            System.Runtime.CompilerServices.Unsafe.WriteUnaligned(target + i * sizeof(T), element);
+            T element = Unsafe.ReadUnaligned<T>(source + i * stride * sizeof(T));
+            Unsafe.WriteUnaligned(target + i * sizeof(T), element);
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using static Diffract.Torch.CheckpointException;
 
 namespace Diffract.Torch;
 
@@ -21,18 +22,20 @@ static class TorchOldContainer
     public static CheckpointContent Read(MappedFile file)
     {
         long at = 0;
-        if (Pickle.Read(file, ref at, file.Length, out _) is not BigInteger magic || magic != Magic || Pickle.Read(file, ref at, file.Length, out _) is not Protocol)
+        object? magic = Pickle.Read(file, ref at, file.Length, out _);
+        if (magic is not BigInteger number || number != Magic || Pickle.Read(file, ref at, file.Length, out _) is not Protocol)
         {
-            throw file.Fault(at, "the file starts like one of torch.save, but not as any version that is known. It is damaged.");
+            throw file.Damaged(at, "the file starts like one of torch.save, but not as any version that is known.");
         }
         if (Pickle.Read(file, ref at, file.Length, out _) is not PickleDict machine || !machine.Items.Contains(("little_endian", true)))
         {
-            throw file.Fault(at, "the checkpoint does not say that it was written on a little-endian machine. Load it with PyTorch and save it as safetensors.");
+            throw file.Fault(at, "the checkpoint does not say that it was written on a little-endian machine. Load it with PyTorch and save it as "
+                + "safetensors.");
         }
         long start = at;
         object? root = Pickle.Read(file, ref at, file.Length, out var storages);
         long end = at;
-        if (Pickle.Read(file, ref at, file.Length, out _) is not List<object?> keys) { throw file.Fault(end, "here should be the list of storages. The file is damaged."); }
+        if (Pickle.Read(file, ref at, file.Length, out _) is not List<object?> keys) { throw file.Damaged(end, "here should be the list of storages."); }
         var places = Places(file, keys, storages, at);
         return new StateTree(file, start, end - start, storage => Locate(file, places, storages, storage)).Flatten(root, CheckpointFormat.TorchOld);
     }
@@ -43,23 +46,25 @@ static class TorchOldContainer
         var places = new Dictionary<string, StorageExtent>();
         foreach (object? item in keys)
         {
-            if (item is not string key || !storages.TryGetValue(key, out var storage)) { throw file.Fault(at, "a storage that no tensor points to. The file is damaged."); }
+            if (item is not string key || !storages.TryGetValue(key, out var storage)) { throw file.Damaged(at, "a storage that no tensor points to."); }
             int size = storage.Element is null ? 1 : PickleGlobals.SizeOf(storage.Element);
             long count = BinaryPrimitives.ReadInt64LittleEndian(file.Bytes(at, 8, "a storage's length"));
             at += 8;
             if (count != storage.Count || count > (file.Length - at) / size)
             {
-                throw file.Fault(at - 8, $"storage {CheckpointException.Quote(key)} has {count} elements of {size} bytes here, {storage.Count} in the pickle, and {file.Length - at} bytes follow. Is the file complete?");
+                throw file.Fault(at - 8, $"storage {Quote(key)} has {count} elements of {size} bytes here, {storage.Count} in the pickle, and "
+                    + $"{file.Length - at} bytes follow. Is the file complete?");
             }
-            if (!places.TryAdd(key, new StorageExtent(at, count * size))) { throw file.Fault(at, $"storage {CheckpointException.Quote(key)} is there twice. The file is damaged."); }
+            if (!places.TryAdd(key, new StorageExtent(at, count * size))) { throw file.Damaged(at, $"storage {Quote(key)} is there twice."); }
             at += count * size;
         }
         return places;
     }
 
-    static StorageExtent Locate(MappedFile file, Dictionary<string, StorageExtent> places, IReadOnlyDictionary<string, PickleStorage> storages, PickleStorage storage)
+    static StorageExtent Locate(MappedFile file, Dictionary<string, StorageExtent> places, IReadOnlyDictionary<string, PickleStorage> storages,
+        PickleStorage storage)
     {
         if (places.TryGetValue(storage.Key, out var extent) && storages[storage.Key] == storage) { return extent; }
-        throw new CheckpointException($"{file.Path}: the file has no storage {CheckpointException.Quote(storage.Key)} as a tensor needs it. It is damaged.");
+        throw new CheckpointException($"{file.Path}: the file has no storage {Quote(storage.Key)} as a tensor needs it. Is the file complete?");
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using static Diffract.Torch.CheckpointException;
 
 namespace Diffract.Torch;
 
@@ -48,27 +49,38 @@ sealed class ZipDirectory
             var central = new Central(U32(end, 16), U32(end, 12), U16(end, 10));
             bool ask64 = central.Start == Ask64 || central.Length == Ask64 || central.Count == ushort.MaxValue;
             if (ask64 || HasLocator(position)) { (central, position) = ReadEnd64(position); }
-            else if (U16(end, 4) != 0 || U16(end, 8) != central.Count) { throw _file.Fault(position, "the zip archive spans several disks. Join its parts first."); }
+            else if (U16(end, 4) != 0 || U16(end, 8) != central.Count)
+            {
+                throw _file.Fault(position, "the zip archive spans several disks. Join its parts first.");
+            }
             if (central.Start < 0 || central.Length < 0 || central.Start > position || central.Length != position - central.Start
                 || central.Count < 0 || central.Count > central.Length / CentralSize)
             {
-                throw _file.Fault(position, $"the zip directory is said to be {central.Count} entries in {central.Length} bytes at byte {central.Start}, which is not so. The file is damaged.");
+                throw _file.Damaged(position, $"the zip directory is said to be {central.Count} entries in {central.Length} bytes at byte "
+                    + $"{central.Start}, which is not so.");
             }
             return central;
         }
-        throw new CheckpointException($"{_file.Path}: starts as a zip archive but has no directory at its end. It is probably cut short: download or copy it again.");
+        throw new CheckpointException($"{_file.Path}: starts as a zip archive but has no directory at its end. It is probably cut short: download or "
+            + "copy it again.");
     }
 
     bool HasLocator(long end) => end >= LocatorSize && _file.Bytes(end - LocatorSize, 4, "the zip64 locator").SequenceEqual("PK\x06\x07"u8);
 
     (Central Central, long Position) ReadEnd64(long end)
     {
-        if (!HasLocator(end)) { throw _file.Fault(end, "the zip64 locator that the archive's end calls for is missing. The file is damaged."); }
+        if (!HasLocator(end)) { throw _file.Damaged(end, "the zip64 locator that the archive's end calls for is missing."); }
         long position = I64(_file.Bytes(end - LocatorSize, LocatorSize, "the zip64 locator"), 8);
-        if (position < 0 || position > end - LocatorSize - End64Size) { throw _file.Fault(end - LocatorSize, $"the zip64 end is said to be at byte {position}. The file is damaged."); }
+        if (position < 0 || position > end - LocatorSize - End64Size)
+        {
+            throw _file.Damaged(end - LocatorSize, $"the zip64 end is said to be at byte {position}.");
+        }
         var end64 = _file.Bytes(position, End64Size, "the zip64 end");
-        if (!end64.StartsWith("PK\x06\x06"u8)) { throw _file.Fault(position, "here should be the zip64 end of the archive. The file is damaged."); }
-        if (U32(end64, 16) != 0 || I64(end64, 24) != I64(end64, 32)) { throw _file.Fault(position, "the zip archive spans several disks. Join its parts first."); }
+        if (!end64.StartsWith("PK\x06\x06"u8)) { throw _file.Damaged(position, "here should be the zip64 end of the archive."); }
+        if (U32(end64, 16) != 0 || I64(end64, 24) != I64(end64, 32))
+        {
+            throw _file.Fault(position, "the zip archive spans several disks. Join its parts first.");
+        }
         return (new Central(I64(end64, 48), I64(end64, 40), I64(end64, 32)), position);
     }
 
@@ -78,37 +90,47 @@ sealed class ZipDirectory
         long at = central.Start, end = central.Start + central.Length;
         for (long i = 0; i < central.Count; i++)
         {
-            if (at > end - CentralSize) { throw _file.Fault(at, $"the zip directory ends after {i} of {central.Count} entries. The file is damaged."); }
+            if (at > end - CentralSize) { throw _file.Damaged(at, $"the zip directory ends after {i} of {central.Count} entries."); }
             var record = _file.Bytes(at, CentralSize, "a zip directory record");
-            if (!record.StartsWith("PK\x01\x02"u8)) { throw _file.Fault(at, $"here should be entry {i} of the zip directory. The file is damaged."); }
+            if (!record.StartsWith("PK\x01\x02"u8)) { throw _file.Damaged(at, $"here should be entry {i} of the zip directory."); }
             int nameLength = U16(record, 28), extraLength = U16(record, 30), size = CentralSize + nameLength + extraLength + U16(record, 32);
-            if (at > end - size) { throw _file.Fault(at, $"entry {i} of the zip directory runs over its end. The file is damaged."); }
+            if (at > end - size) { throw _file.Damaged(at, $"entry {i} of the zip directory runs over its end."); }
             var nameBytes = _file.Bytes(at + CentralSize, nameLength, "an entry's name");
             string name = Encoding.UTF8.GetString(nameBytes);
             var claim = new Claim(U16(record, 8), U16(record, 10), U32(record, 20), U32(record, 24), U32(record, 42));
             claim = Widen(claim, _file.Bytes(at + CentralSize + nameLength, extraLength, "an entry's extra field"), at);
-            if (U16(record, 34) is not (0 or ushort.MaxValue)) { throw _file.Fault(at, $"entry {CheckpointException.Quote(name)} lies on another disk. Join the archive's parts first."); }
-            if ((claim.Flags & 0x2041) != 0) { throw _file.Fault(at, $"entry {CheckpointException.Quote(name)} is encrypted. Decrypt the archive first."); }
+            if (U16(record, 34) is not (0 or ushort.MaxValue))
+            {
+                throw _file.Fault(at, $"entry {Quote(name)} lies on another disk. Join the archive's parts first.");
+            }
+            if ((claim.Flags & 0x2041) != 0) { throw _file.Fault(at, $"entry {Quote(name)} is encrypted. Decrypt the archive first."); }
             long start = LocalData(claim, nameBytes, name, central.Start);
-            if (!_entries.TryAdd(name, new ZipEntry(name, claim.Method, start, claim.Length))) { throw _file.Fault(at, $"there are two entries {CheckpointException.Quote(name)}. The file is damaged or hostile."); }
+            if (!_entries.TryAdd(name, new ZipEntry(name, claim.Method, start, claim.Length)))
+            {
+                throw _file.Damaged(at, $"there are two entries {Quote(name)}.");
+            }
             extents.Add((claim.Header, start + claim.Packed));
             at += size;
         }
-        if (at != end) { throw _file.Fault(at, $"{end - at} bytes follow the last entry of the zip directory. The file is damaged."); }
+        if (at != end) { throw _file.Damaged(at, $"{end - at} bytes follow the last entry of the zip directory."); }
         CheckOverlaps(extents);
     }
 
     /// <summary>Checks the local header against the central record and returns where the entry's bytes start.</summary>
     long LocalData(Claim claim, ReadOnlySpan<byte> nameBytes, string name, long limit)
     {
-        if (claim.Header < 0 || claim.Header > limit - LocalSize) { throw _file.Fault(limit, $"entry {CheckpointException.Quote(name)} is said to start at byte {claim.Header}. The file is damaged."); }
+        if (claim.Header < 0 || claim.Header > limit - LocalSize)
+        {
+            throw _file.Damaged(limit, $"entry {Quote(name)} is said to start at byte {claim.Header}.");
+        }
         var header = _file.Bytes(claim.Header, LocalSize, "an entry's header");
-        if (!header.StartsWith("PK\x03\x04"u8)) { throw _file.Fault(claim.Header, $"here should be the header of entry {CheckpointException.Quote(name)}. The file is damaged."); }
+        if (!header.StartsWith("PK\x03\x04"u8)) { throw _file.Damaged(claim.Header, $"here should be the header of entry {Quote(name)}."); }
         int nameLength = U16(header, 26), extraLength = U16(header, 28);
         long start = claim.Header + LocalSize + nameLength + extraLength;
         if (start > limit || claim.Packed < 0 || claim.Length < 0 || claim.Packed > limit - start || (claim.Method == 0 && claim.Packed != claim.Length))
         {
-            throw _file.Fault(claim.Header, $"entry {CheckpointException.Quote(name)} is said to have {claim.Length} bytes ({claim.Packed} in the archive), but only {limit - start} follow. The file is damaged.");
+            throw _file.Damaged(claim.Header, $"entry {Quote(name)} is said to have {claim.Length} bytes ({claim.Packed} in the archive), but only "
+                + $"{limit - start} follow.");
         }
         var local = new Claim(U16(header, 6), U16(header, 8), U32(header, 18), U32(header, 22), claim.Header);
         bool deferred = (local.Flags & 8) != 0 && local is { Packed: 0, Length: 0 };    // sizes follow the data, and the directory has them
@@ -120,7 +142,7 @@ sealed class ZipDirectory
         bool same = local.Method == claim.Method && (deferred || (local.Packed == claim.Packed && local.Length == claim.Length));
         if (!same || (local.Flags & 0x2041) != 0 || !_file.Bytes(claim.Header + LocalSize, nameLength, "an entry's name").SequenceEqual(nameBytes))
         {
-            throw _file.Fault(claim.Header, $"the header of entry {CheckpointException.Quote(name)} contradicts the zip directory. The file is damaged or hostile.");
+            throw _file.Damaged(claim.Header, $"the header of entry {Quote(name)} contradicts the zip directory.");
         }
         return start;
     }
@@ -140,11 +162,12 @@ sealed class ZipDirectory
                 continue;
             }
             var wide = extra[..size];
-            bool enough = Take(ref wide, claim.Length, out long length) & Take(ref wide, claim.Packed, out long packed) & Take(ref wide, claim.Header, out long header);
+            bool enough = Take(ref wide, claim.Length, out long length) & Take(ref wide, claim.Packed, out long packed)
+                & Take(ref wide, claim.Header, out long header);
             if (!enough) { break; }
             return claim with { Length = length, Packed = packed, Header = header };
         }
-        throw _file.Fault(at, "an entry's zip64 sizes are missing. The file is damaged.");
+        throw _file.Damaged(at, "an entry's zip64 sizes are missing.");
     }
 
     static bool Take(ref ReadOnlySpan<byte> wide, long narrow, out long value)
@@ -162,7 +185,7 @@ sealed class ZipDirectory
         extents.Sort();
         for (int i = 1; i < extents.Count; i++)
         {
-            if (extents[i].Start < extents[i - 1].End) { throw _file.Fault(extents[i].Start, "two entries of the zip archive overlap. The file is damaged or hostile."); }
+            if (extents[i].Start < extents[i - 1].End) { throw _file.Damaged(extents[i].Start, "two entries of the zip archive overlap."); }
         }
     }
 
