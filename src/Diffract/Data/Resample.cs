@@ -44,27 +44,39 @@ public static unsafe class Resample
             throw new ArgumentOutOfRangeException(nameof(region), region, $"does not lie within {width}x{height}");
         }
 
-        var columns = ResampleTaps.Compute(source.Width, width, filter, region.X, region.Width);
-        var rows = ResampleTaps.Compute(source.Height, height, filter, region.Y, region.Height);
-        var target = Picture.Unwritten(region.Width, region.Height);
-
-        bool keepsRows = height == source.Height;
-        int firstRow = keepsRows ? region.Y : rows.First[0];
-        int rowCount = keepsRows ? region.Height : rows.First[^1] + rows.Count[^1] - firstRow;
-        var narrow = ArrayPool<byte>.Shared.Rent(checked(3 * region.Width * rowCount));
-        try
+        if (filter == ResampleFilter.Box && source.Width == 2L * width && source.Height == 2L * height && region.Width == width && region.Height == height)
         {
-            fixed (byte* from = source.Rgb, middle = narrow, to = target.Rgb)
-            {
-                byte* start = from + 3L * firstRow * source.Width;
-                if (width == source.Width) { CopyColumns(start, source.Width, region, rowCount, middle); }
-                else { Horizontal(start, source.Width, rowCount, columns, middle); }
-                if (keepsRows) { narrow.AsSpan(0, target.Rgb.Length).CopyTo(target.Rgb); }
-                else { Vertical(middle, 3 * region.Width, firstRow, rows, to); }
-            }
+            return BoxHalving.Of(source);
         }
-        finally { ArrayPool<byte>.Shared.Return(narrow); }
+        var columns = width == source.Width ? null : ResampleTaps.Compute(source.Width, width, filter, region.X, region.Width);
+        var rows = height == source.Height ? null : ResampleTaps.Compute(source.Height, height, filter, region.Y, region.Height);
+        var target = Picture.Unwritten(region.Width, region.Height);
+        int firstRow = rows?.First[0] ?? region.Y;
+        int rowCount = rows is null ? region.Height : rows.First[^1] + rows.Count[^1] - firstRow;
+
+        fixed (byte* from = source.Rgb, to = target.Rgb)
+        {
+            byte* start = from + 3L * firstRow * source.Width;
+            if (rows is null)
+            {
+                Columns(start, source.Width, rowCount, columns, region, to);
+                return target;
+            }
+            var narrow = ArrayPool<byte>.Shared.Rent(checked(3 * region.Width * rowCount));
+            fixed (byte* middle = narrow)
+            {
+                Columns(start, source.Width, rowCount, columns, region, middle);
+                Vertical(middle, 3 * region.Width, firstRow, rows, to);
+            }
+            ArrayPool<byte>.Shared.Return(narrow);
+        }
         return target;
+    }
+
+    static void Columns(byte* from, int sourceWidth, int rowCount, ResampleTaps? columns, PixelRegion region, byte* to)
+    {
+        if (columns is null) { CopyColumns(from, sourceWidth, region, rowCount, to); }
+        else { Horizontal(from, sourceWidth, rowCount, columns, to); }
     }
 
     static void CopyColumns(byte* from, int sourceWidth, PixelRegion region, int rowCount, byte* to)

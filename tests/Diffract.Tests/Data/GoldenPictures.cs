@@ -1,6 +1,5 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using System.Text.Json;
+using Diffract.Torch;
 
 namespace Diffract.Tests.Data;
 
@@ -11,14 +10,12 @@ sealed class GoldenPictures
 
     public GoldenPictures(string folder, string file)
     {
-        byte[] bytes = ReadFile(folder, file);
-        int header = (int)BinaryPrimitives.ReadInt64LittleEndian(bytes);
-        using var json = JsonDocument.Parse(bytes.AsMemory(8, header));
-        foreach (var entry in json.RootElement.EnumerateObject().Where(entry => entry.Name != "__metadata__"))
+        using var stored = CheckpointFile.Open(Golden.PathOf(folder, file));
+        foreach (var (name, tensor) in stored.Tensors)
         {
-            var offsets = entry.Value.GetProperty("data_offsets");
-            int from = 8 + header + offsets[0].GetInt32(), to = 8 + header + offsets[1].GetInt32();
-            _arrays[entry.Name] = ([.. entry.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())], bytes[from..to]);
+            var data = new byte[tensor.ByteLength];
+            tensor.CopyTo(data);
+            _arrays[name] = ([.. tensor.Shape], data);
         }
     }
 
@@ -30,14 +27,5 @@ sealed class GoldenPictures
 
     public (int Width, int Height) Size(string name) => ((int)_arrays[name].Shape[1], (int)_arrays[name].Shape[0]);
 
-    public static byte[] ReadFile(string folder, string file) => File.ReadAllBytes(Path.Combine(Root, folder, file));
-
-    static readonly string Root = FindRoot();
-
-    static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder!.FullName, "Diffract.slnx"))) { folder = folder.Parent; }
-        return Path.Combine(folder.FullName, "tests", "golden");
-    }
+    public static byte[] ReadFile(string folder, string file) => File.ReadAllBytes(Golden.PathOf(folder, file));
 }

@@ -115,6 +115,20 @@ public class ImageDecoderTests
     }
 
     [Fact]
+    public void Decode_leaves_no_tensor_behind()
+    {
+        byte[] file = GoldenPictures.ReadFile("pictures", "rgb16.png");
+        ImageDecoder.Decode(file, "once");
+        var thread = new Thread(() => ImageDecoder.Decode(file, "on another thread"));
+        long before = Torch.Torch.LiveTensors;
+        thread.Start();
+        thread.Join();
+        ImageDecoder.Decode(file, "again");
+        Assert.Throws<PictureException>(() => ImageDecoder.Decode(GoldenPictures.ReadFile("pictures", "rgb.jpg")[..600], "broken"));
+        Assert.Equal(before, Torch.Torch.LiveTensors);
+    }
+
+    [Fact]
     public void Png_of_a_picture_decodes_to_it()
     {
         var picture = ResampleTests.Noise(31, 17);

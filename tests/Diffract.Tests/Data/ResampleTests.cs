@@ -38,6 +38,19 @@ public class ResampleTests
         }
     }
 
+    [Theory, InlineData(2, 2), InlineData(6, 2), InlineData(22, 4), InlineData(64, 32), InlineData(150, 6)]
+    public void Halving_rounds_columns_then_rows(int width, int height)
+    {
+        var source = Noise(width, height);
+        var half = Resample.Resize(source, width / 2, height / 2, ResampleFilter.Box);
+        for (int i = 0; i < half.Rgb.Length; i++)
+        {
+            int c = i % 3, x = i / 3 % half.Width, y = i / 3 / half.Width;
+            int Pair(int row) => (source.Rgb[3 * (row * width + 2 * x) + c] + source.Rgb[3 * (row * width + 2 * x + 1) + c] + 1) / 2;
+            Assert.Equal((Pair(2 * y) + Pair(2 * y + 1) + 1) / 2, half.Rgb[i]);
+        }
+    }
+
     [Fact]
     public void Same_size_is_a_copy()
     {

@@ -34,14 +34,26 @@ files = {
 }
 
 
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def png16(name, colour, samples):  # (H, W, C) uint16
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     h, w, c = samples.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
     with open(name, "wb") as f:
         f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 16, colour, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
+
+def interlaced(name, im):  # Adam7, which Pillow reads but does not write
+    a, rows = np.asarray(im), b""
+    for x, y, dx, dy in [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]:
+        rows += b"".join(b"\0" + row.tobytes() for row in a[y::dy, x::dx])
+    with open(name, "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", *im.size, 8, 2, 0, 0, 1)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+files["interlaced.png"] = lambda f: interlaced(f, base)
 
 arrays = {}
 for name, save in files.items():
