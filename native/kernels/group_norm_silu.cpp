@@ -42,6 +42,7 @@ DIFFRACT_INLINE void sum_rows(const T* __restrict x, int64_t rows, int64_t c, co
     }
     for (int64_t row = 0; row < rows; row++, x += c)
     {
+#pragma GCC ivdep
         for (int64_t i = 0; i < c; i++)
         {
             float v = load(x + i) - pivot[i];
@@ -58,6 +59,7 @@ DIFFRACT_INLINE void apply_rows(const T* __restrict x, T* __restrict y, int64_t 
     {
         if (silu)
         {
+#pragma GCC ivdep
             for (int64_t i = 0; i < c; i++)
             {
                 float z = (load(x + i) - mean[i]) * factor[i] + offset[i];
@@ -66,6 +68,7 @@ DIFFRACT_INLINE void apply_rows(const T* __restrict x, T* __restrict y, int64_t 
         }
         else
         {
+#pragma GCC ivdep
             for (int64_t i = 0; i < c; i++)
             {
                 store(y + i, (load(x + i) - mean[i]) * factor[i] + offset[i]);
@@ -82,14 +85,16 @@ DIFFRACT_INLINE void gradient_sums(const T* __restrict dy, const T* __restrict x
     {
         sum[i] = product[i] = 0;
     }
+    const float gate = silu ? 1.0f : 0.0f, straight = 1.0f - gate; // a choice without a branch
     for (int64_t row = 0; row < rows; row++, x += c, dy += c)
     {
+#pragma GCC ivdep
         for (int64_t i = 0; i < c; i++)
         {
             float v = load(x + i) - mean[i];
             float z = v * factor[i] + offset[i];
             float s = sigmoid(z);
-            float dz = load(dy + i) * (silu ? s * (1.0f + z * (1.0f - s)) : 1.0f);
+            float dz = load(dy + i) * (s * (1.0f + z * (1.0f - s)) * gate + straight);
             sum[i] += dz;
             product[i] += dz * v;
         }
@@ -100,14 +105,16 @@ DIFFRACT_INLINE void gradient_sums(const T* __restrict dy, const T* __restrict x
 template <typename T>
 DIFFRACT_INLINE void gradient_rows(const T* __restrict dy, const T* __restrict x, T* __restrict dx, int64_t rows, int64_t c, const float* __restrict factor, const float* __restrict offset, const float* __restrict mean, const float* __restrict constant, const float* __restrict slope, bool silu)
 {
+    const float gate = silu ? 1.0f : 0.0f, straight = 1.0f - gate; // a choice without a branch
     for (int64_t row = 0; row < rows; row++, x += c, dy += c, dx += c)
     {
+#pragma GCC ivdep
         for (int64_t i = 0; i < c; i++)
         {
             float v = load(x + i) - mean[i];
             float z = v * factor[i] + offset[i];
             float s = sigmoid(z);
-            float dz = load(dy + i) * (silu ? s * (1.0f + z * (1.0f - s)) : 1.0f);
+            float dz = load(dy + i) * (s * (1.0f + z * (1.0f - s)) * gate + straight);
             store(dx + i, dz * factor[i] - constant[i] - slope[i] * v);
         }
     }
