@@ -37,17 +37,6 @@ public static partial class NativeLibraries
         }
     }
 
-    /// <summary>Loads a library of further operators, such as torchvision's; they are then found by name.</summary>
-    /// <exception cref="TorchException">The file cannot be loaded.</exception>
-    public static void LoadOperators(string path)
-    {
-        Shim();
-        if (!NativeLibrary.TryLoad(path, out _))
-        {
-            throw new TorchException($"{path}: this operator library cannot be loaded. It must be built for libtorch {Torch.Version}; `ldd {path}` names what it lacks.");
-        }
-    }
-
     static void SetEnvironment()
     {
         if (!OperatingSystem.IsLinux() || !Avx512F.IsSupported)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Diffract.Torch;
 
 namespace Diffract.Data;
@@ -54,7 +55,7 @@ public static unsafe class ImageDecoder
             {
                 { Format: PictureFormat.Jpeg, Channels: 4 } => Dispatcher.Call("image::decode_jpeg", bytes, Unchanged),
                 { Format: PictureFormat.Jpeg } => Dispatcher.Call("image::decode_jpeg", bytes, Rgb),
-                _ => Dispatcher.Call("image::decode_png", bytes, Rgb, header.Bits == 16),   // true: 16-bit samples are allowed, and come as int32
+                _ => Dispatcher.Call("image::decode_png", bytes, Rgb, header.Bits == 16),   // true: 16-bit samples are allowed, and come as int32, from torchvision 0.21 as uint16
             };
             if (pixels.Dimensions != 3 || pixels.Size(1) != header.Height || pixels.Size(2) != header.Width)
             {
@@ -71,7 +72,10 @@ public static unsafe class ImageDecoder
                     FromInvertedCmyk(rows.Span<byte>(), picture.Rgb);
                     return picture;
                 case (DType.Int32, 3):
-                    KeepHighBytes(rows.Span<int>(), picture.Rgb);
+                    KeepHighBytes<int>(rows.Span<int>(), picture.Rgb);
+                    return picture;
+                case (DType.UInt16, 3):
+                    KeepHighBytes<ushort>(rows.Span<ushort>(), picture.Rgb);
                     return picture;
                 default:
                     throw new InvalidDataException($"its pixels came as {pixels}; this version of torchvision treats such files differently");
@@ -93,8 +97,8 @@ public static unsafe class ImageDecoder
         }
     }
 
-    static void KeepHighBytes(ReadOnlySpan<int> samples, Span<byte> rgb)
+    static void KeepHighBytes<T>(ReadOnlySpan<T> samples, Span<byte> rgb) where T : IBinaryInteger<T>
     {
-        for (int i = 0; i < rgb.Length; i++) { rgb[i] = (byte)(samples[i] >> 8); }
+        for (int i = 0; i < rgb.Length; i++) { rgb[i] = byte.CreateTruncating(samples[i] >> 8); }
     }
 }
