@@ -1,0 +1,142 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Diffract.Data;
+using Diffract.Models;
+using Diffract.Torch;
+
+namespace Diffract.Features;
+
+/// <summary>Which features of each picture are wanted.</summary>
+public sealed record FeatureRequest
+{
+    /// <summary>Noise steps, ascending, from 0.</summary>
+    public required IReadOnlyList<int> T { get; init; }
+    /// <summary>Blocks in the papers' numbering, ascending, from 1.</summary>
+    public required IReadOnlyList<int> Blocks { get; init; }
+    /// <summary>Maps are averaged to k x k for each k here; a map that is smaller stays as it is; 0 keeps every map whole.</summary>
+    public IReadOnlyList<int> Pools { get; init; } = [2];
+    /// <summary>True adds the mirrored picture as a second view.</summary>
+    public bool Flip { get; init; }
+    /// <summary>Noise is drawn this many times for each picture, view and step.</summary>
+    public int Draws { get; init; } = 1;
+    /// <summary>Rows and columns of the net's input in pixels.</summary>
+    public required int Height { get; init; }
+    public required int Width { get; init; }
+    public ulong Seed { get; init; }
+    /// <summary>Type of maps and products inside the net.</summary>
+    public DType Precision { get; init; } = DType.Float32;
+    /// <summary>Type in which features are kept: float32 or float16.</summary>
+    public DType StoredAs { get; init; } = DType.Float32;
+    /// <summary>The class that a class-conditional net is told for every picture; null leaves its class embedding out.</summary>
+    public int? Class { get; init; }
+    public ExifPolicy Exif { get; init; } = ExifPolicy.Apply;
+
+    public int Views => Flip ? 2 : 1;
+
+    /// <summary>Passes of the net for one picture.</summary>
+    public int Passes => Views * Draws * T.Count;
+
+    /// <summary>Every map that one picture gives.</summary>
+    public IEnumerable<FeatureName> Names =>
+        from view in Enumerable.Range(0, Views)
+        from draw in Enumerable.Range(0, Draws)
+        from t in T
+        from block in Blocks
+        from pool in Pools
+        select new FeatureName(t, block, pool, view, draw);
+
+    /// <summary>(C, h, w) of a map.</summary>
+    public long[] Shape(FeatureName name, UNetLayout layout)
+    {
+        var block = layout.Blocks[name.Block - 1];
+        int Side(int pixels) => name.Pool == 0 ? pixels / block.OutStride : Math.Min(name.Pool, pixels / block.OutStride);
+        return [block.OutChannels, Side(Height), Side(Width)];
+    }
+
+    /// <exception cref="ArgumentException">Something is asked for that the net or the process does not have; all faults are named.</exception>
+    public void Check(UNetLayout layout, int steps)
+    {
+        var faults = new List<string>();
+        void Ascending(string what, IReadOnlyList<int> list, int low, int high)
+        {
+            if (list.Count == 0 || list[0] < low || list[^1] > high || list.Zip(list.Skip(1)).Any(pair => pair.First >= pair.Second))
+            {
+                faults.Add($"{what} [{string.Join(", ", list)}]: expected ascending numbers in {low}..{high}, without repeats");
+            }
+        }
+        Ascending("t", T, 0, steps - 1);
+        Ascending("blocks", Blocks, 1, layout.Blocks.Count);
+        Ascending("pools", Pools, 0, 1024);
+        var stride = layout.Config.Stride;
+        if (Height < stride || Width < stride || Height % stride != 0 || Width % stride != 0)
+        {
+            faults.Add($"size {Height}x{Width}: this net takes multiples of {stride}");
+        }
+        if (Draws is < 1 or > 100_000)
+        {
+            faults.Add($"draws {Draws}: expected at least 1");
+        }
+        if (Class is { } label && (layout.Config.Classes is not { } classes || label < 0 || label >= classes))
+        {
+            faults.Add(layout.Config.Classes is { } n ? $"class {label}: this net has classes 0..{n - 1}" : $"class {label}: this net has no classes");
+        }
+        if (StoredAs is not (DType.Float32 or DType.Float16))
+        {
+            faults.Add($"features are stored as float32 or float16, not {StoredAs}");
+        }
+        if (faults.Count > 0)
+        {
+            throw new ArgumentException(string.Join("; ", faults));
+        }
+    }
+
+    /// <summary>True where every map that the other asks for is among this one's, made in the same way.</summary>
+    public bool Holds(FeatureRequest other) =>
+        (Height, Width, Seed, Precision, StoredAs, Class, Exif) == (other.Height, other.Width, other.Seed, other.Precision, other.StoredAs, other.Class, other.Exif)
+        && other.T.All(T.Contains) && other.Blocks.All(Blocks.Contains) && other.Pools.All(Pools.Contains) && other.Views <= Views && other.Draws <= Draws;
+
+    /// <summary>What the manifest says of it.</summary>
+    public JsonObject ToJson() => new()
+    {
+        ["t"] = Numbers(T),
+        ["blocks"] = Numbers(Blocks),
+        ["pools"] = Numbers(Pools),
+        ["views"] = new JsonArray([.. Enumerable.Range(0, Views).Select(v => (JsonNode)(v == 0 ? "centre crop" : "centre crop, mirrored"))]),
+        ["draws"] = Draws,
+        ["height"] = Height,
+        ["width"] = Width,
+        ["seed"] = Seed,
+        ["precision"] = Precision == DType.Float32 ? "fp32" : "bf16",
+        ["storedAs"] = StoredAs == DType.Float32 ? "fp32" : "fp16",
+        ["class"] = Class,
+        ["exif"] = Exif == ExifPolicy.Apply ? "applied" : "ignored",
+    };
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    public static FeatureRequest FromJson(JsonNode json) => new()
+    {
+        T = Numbers(json["t"]!),
+        Blocks = Numbers(json["blocks"]!),
+        Pools = Numbers(json["pools"]!),
+        Flip = json["views"]!.AsArray().Count == 2,
+        Draws = (int)json["draws"]!,
+        Height = (int)json["height"]!,
+        Width = (int)json["width"]!,
+        Seed = (ulong)json["seed"]!,
+        Precision = (string)json["precision"]! == "fp32" ? DType.Float32 : DType.BFloat16,
+        StoredAs = (string)json["storedAs"]! == "fp32" ? DType.Float32 : DType.Float16,
+        Class = (int?)json["class"],
+        Exif = (string)json["exif"]! == "applied" ? ExifPolicy.Apply : ExifPolicy.Ignore,
+    };
+
+    static JsonArray Numbers(IReadOnlyList<int> list) => new([.. list.Select(n => (JsonNode)n)]);
+
+    static int[] Numbers(JsonNode list) => [.. list.AsArray().Select(n => (int)n!)];
+}
+
+/// <summary>One map of a picture: after block b at step t, pooled to k x k (0: whole), of a view and a draw of noise.</summary>
+public readonly record struct FeatureName(int T, int Block, int Pool, int View = 0, int Draw = 0)
+{
+    /// <summary>The tensor's name in a store: "t090/b24/p2/v0/d0".</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"t{T:d3}/b{Block:d2}/p{Pool}/v{View}/d{Draw}");
+}

@@ -1,0 +1,66 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Diffract.Data;
+using Diffract.Features;
+using Diffract.Models;
+
+namespace Diffract.Workflows;
+
+/// <summary>Pictures whose features are wanted, each with the split it belongs to, and how that was decided.</summary>
+public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, PictureSplit Split)> Items, string Decision)
+{
+    /// <summary>Labelled pictures with their splits resolved; of a set without any labels, all pictures.</summary>
+    /// <param name="limit">At most so many pictures of each split, spread evenly over the set; null takes all.</param>
+    /// <exception cref="PictureException">The set cannot be split; see <see cref="Splits.Resolve"/>.</exception>
+    public static ExtractItems Of(PictureSet set, PictureSet? test = null, ulong seed = 0, int? limit = null)
+    {
+        if (test is null && set.Items.All(item => item.Class < 0))
+        {
+            return new(set, Limited(set.Items.Select((_, i) => (i, PictureSplit.None)), limit), "The pictures have no labels.");
+        }
+        var splits = Splits.Resolve(set, test, seed);
+        IEnumerable<(int, PictureSplit)> All(IReadOnlyList<int> indices, PictureSplit split) => Limited(indices.Select(i => (i, split)), limit);
+        List<(int Item, PictureSplit Split)> items = [.. All(splits.Train, PictureSplit.Train), .. All(splits.Validation, PictureSplit.Validation), .. All(splits.Test, PictureSplit.Test)];
+        var decision = limit is { } most ? $"{splits.Decision} At most {most} pictures of each split were taken, spread evenly." : splits.Decision;
+        return new(splits.Set, [.. items.OrderBy(item => item.Item)], decision);
+    }
+
+    /// <summary>SHA-256 over the paths, classes and splits in order.</summary>
+    public string ListHash()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (item, split) in Items)
+        {
+            var picture = Set.Items[item];
+            hash.AppendData(Encoding.UTF8.GetBytes($"{picture.Path}\t{(picture.Class < 0 ? "" : Set.ClassNames[picture.Class])}\t{split}\n"));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    static List<(int, PictureSplit)> Limited(IEnumerable<(int, PictureSplit)> items, int? limit)
+    {
+        List<(int, PictureSplit)> all = [.. items];
+        return limit is { } most && most < all.Count ? [.. Enumerable.Range(0, most).Select(i => all[(int)((long)i * all.Count / most)])] : all;
+    }
+}
+
+/// <summary>A loaded backbone as workflows need it.</summary>
+/// <param name="Name">The file's name, for people.</param> <param name="Sha256">Of the file: what a store and a head are bound to.</param>
+public sealed record Backbone(UNet Net, string Name, string Sha256, string Schedule)
+{
+    public JsonObject ToJson() => new() { ["name"] = Name, ["sha256"] = Sha256, ["unet"] = Net.Config.ToJson(), ["noiseSchedule"] = Schedule };
+}
+
+/// <summary>Settings of an extraction that do not change what the features are.</summary>
+public sealed record ExtractOptions
+{
+    /// <summary>Pictures a pass; null: 64 below 64x64 pixels, 16 below 128x128, else 4. A store that is taken up again keeps its own.</summary>
+    public int? BatchSize { get; init; }
+    /// <summary>Threads that read and decode.</summary>
+    public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount);
+    /// <summary>Stop at the first picture that cannot be read, instead of leaving it out.</summary>
+    public bool Strict { get; init; }
+
+    public int BatchFor(FeatureRequest request) => BatchSize ?? ((long)request.Height * request.Width) switch { < 64 * 64 => 64, < 128 * 128 => 16, _ => 4 };
+}
