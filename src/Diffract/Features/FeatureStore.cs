@@ -8,6 +8,7 @@ namespace Diffract.Features;
 public sealed class FeatureStore : IDisposable
 {
     readonly List<CheckpointFile> _shards = [];
+    readonly Dictionary<FeatureName, StoredTensor[]> _maps = [];                           // by shard
     readonly int[] _firstRow;                                                              // of each shard, and the number of rows at the end
 
     FeatureStore(string folder, StoreManifest manifest)
@@ -26,6 +27,10 @@ public sealed class FeatureStore : IDisposable
             }
             Labels = [.. _shards.SelectMany(shard => shard.Get("label").ToArray<long>())];
             Splits = [.. _shards.SelectMany(shard => shard.Get("split").ToArray<long>()).Select(split => (PictureSplit)split)];
+            foreach (var name in Request.Names)
+            {
+                _maps[name] = [.. _shards.Select(shard => shard.Get(name.ToString()))];
+            }
             Check();
         }
         catch
@@ -101,7 +106,7 @@ public sealed class FeatureStore : IDisposable
         return at >= 0 ? at : ~at - 1;
     }
 
-    StoredTensor Stored(int shard, FeatureName name) => _shards[shard].Tensors.TryGetValue(name.ToString(), out var tensor) ? tensor
+    StoredTensor Stored(int shard, FeatureName name) => _maps.TryGetValue(name, out var maps) ? maps[shard]
         : throw new FeatureStoreException($"{Folder} does not hold t={name.T}, block {name.Block}, pool {name.Pool}, view {name.View}, draw {name.Draw}; it holds {Held}. Extract it into another folder.");
 
     string Held => $"t {string.Join(",", Request.T)}, blocks {string.Join(",", Request.Blocks)}, pools {string.Join(",", Request.Pools)}, {Request.Views} views, {Request.Draws} draws";

@@ -1,0 +1,80 @@
+using Diffract.Data;
+using Diffract.Diffusion;
+using Diffract.Features;
+using Diffract.Metrics;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>A picture and what a head says of it.</summary>
+/// <param name="Probabilities">Of each class, in the head's order.</param>
+public sealed record Prediction(string Picture, IReadOnlyList<float> Probabilities, string? Error = null)
+{
+    /// <summary>Classes from the most to the least probable.</summary>
+    public IEnumerable<(int Class, float Probability)> Ranked => Probabilities.Select((p, i) => (i, p)).OrderByDescending(pair => pair.p).ThenBy(pair => pair.i);
+}
+
+/// <summary>A trained head on pictures that it has not seen.</summary>
+public static class EvaluateHead
+{
+    /// <summary>Accuracy on the test rows of a store, or on all of one without splits.</summary>
+    /// <param name="averageLooks">Average logits over the store's views and draws.</param>
+    /// <exception cref="Heads.HeadConfigException">The store was made with another backbone.</exception> <exception cref="FeatureStoreException">It lacks what the head reads, or labels.</exception>
+    public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default)
+    {
+        head.CheckBackbone((string)store.Manifest.How["model"]!["sha256"]!, (string)store.Manifest.How["model"]!["name"]!);
+        var map = store.Manifest.ClassNames.Select(name => head.ClassNames.ToList().IndexOf(name)).ToArray();
+        if (map.Where((to, from) => to != from).Any() || map.Length != head.ClassNames.Count)
+        {
+            throw new FeatureStoreException($"{store.Folder} has classes {string.Join(", ", store.Manifest.ClassNames.Take(5))}..., the head knows {string.Join(", ", head.ClassNames.Take(5))}...; they must be the same");
+        }
+        var rows = store.RowsOf(PictureSplit.Test) is { Length: > 0 } test ? test : store.RowsOf(PictureSplit.None, PictureSplit.Validation);
+        if (rows.Length == 0 || rows.Any(row => store.Labels[row] < 0))
+        {
+            throw new FeatureStoreException($"{store.Folder}: {rows.Length} rows to evaluate on, of which {rows.Count(row => store.Labels[row] < 0)} have no label");
+        }
+        return Score.Of(HeadTraining.Evaluate(store, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation), head.ClassNames);
+    }
+
+    /// <summary>Probabilities for picture files.</summary>
+    /// <param name="draws">Draws of noise that logits are averaged over.</param>
+    /// <returns>In the order of the paths; a picture that cannot be read has an error and no probabilities.</returns>
+    public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IReadOnlyList<string> paths, int draws = 1, Device? device = null)
+    {
+        head.CheckBackbone(backbone.Sha256, backbone.Name);
+        var request = head.Features with { Draws = draws, Flip = false };
+        using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
+        var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
+        foreach (var path in paths)
+        {
+            yield return One(head, extractor, path);
+        }
+    }
+
+    static Prediction One(TrainedHead head, FeatureExtractor extractor, string path)
+    {
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        var request = extractor.Request;
+        try
+        {
+            var file = File.ReadAllBytes(path);
+            var picture = Preprocess.CenterCrop(ImageDecoder.Decode(file, path, request.Exif), request.Height, request.Width);
+            var x0 = Aten.Empty([1, 3, request.Height, request.Width]);
+            Preprocess.Normalise(picture.Rgb, x0.Span<float>());
+            var maps = new Dictionary<FeatureName, Tensor>();
+            extractor.Extract(x0, [ContentHash.Of(file)], (name, map) => maps[name] = map.Clone().Keep());
+            var logits = Enumerable.Range(0, request.Draws).Select(draw => head.Head.Forward(head.Inputs.Head.Keys.ToDictionary(key => key, key => maps[head.Inputs.Name(key, 0, draw)]), training: false)).Aggregate((a, b) => a + b);
+            var probabilities = (logits / request.Draws).Softmax(1).ToArray<float>();
+            foreach (var map in maps.Values)
+            {
+                map.Dispose();
+            }
+            return new(path, probabilities);
+        }
+        catch (Exception exception) when (exception is PictureException or IOException or UnauthorizedAccessException)
+        {
+            return new(path, [], exception.Message);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using System.Text.Json.Nodes;
+using Diffract.Heads;
+
+namespace Diffract.Workflows;
+
+public enum OptimizerKind { Sgd, Adam, AdamW }
+
+public enum DecayKind { Steps, Cosine }
+
+/// <summary>How a head is trained. Where several learning rates or weight decays are given, the best on held-out training pictures is taken.</summary>
+public sealed record HeadRecipe
+{
+    public required string Name { get; init; }
+    /// <summary>The source of the settings, and which of them are ours.</summary>
+    public required string About { get; init; }
+    public required OptimizerKind Optimizer { get; init; }
+    public required IReadOnlyList<double> LearningRates { get; init; }
+    public IReadOnlyList<double> WeightDecays { get; init; } = [0];
+    public int Epochs { get; init; } = 28;
+    public int BatchSize { get; init; } = 128;
+    public DecayKind Decay { get; init; } = DecayKind.Steps;
+    /// <summary>Epochs between the steps of <see cref="DecayKind.Steps"/>, each times 0.1.</summary>
+    public int DecayEvery { get; init; } = 7;
+    /// <summary>Share of each class's training pictures on which candidates are compared, where the data has no validation part.</summary>
+    public double HeldOut { get; init; } = 0.15;
+    public ulong Seed { get; init; }
+
+    public IReadOnlyList<GridCandidate> Candidates => [.. from rate in LearningRates from decay in WeightDecays select new GridCandidate(rate, decay)];
+
+    public JsonObject ToJson() => new()
+    {
+        ["name"] = Name,
+        ["about"] = About,
+        ["optimizer"] = Optimizer.ToString(),
+        ["learningRates"] = new JsonArray([.. LearningRates.Select(v => (JsonNode)v)]),
+        ["weightDecays"] = new JsonArray([.. WeightDecays.Select(v => (JsonNode)v)]),
+        ["epochs"] = Epochs,
+        ["batchSize"] = BatchSize,
+        ["decay"] = Decay == DecayKind.Cosine ? "half a cosine to 0" : $"times 0.1 every {DecayEvery} epochs",
+        ["heldOut"] = HeldOut,
+        ["seed"] = Seed,
+    };
+}
+
+/// <summary>The recipes known by name, for each kind of head.</summary>
+public static class HeadRecipes
+{
+    public static readonly IReadOnlyList<string> Names = ["default", "2307.08702", "2311.17921", "released-code"];
+
+    static readonly double[] AdamRates = [1e-4, 3e-4, 1e-3, 3e-3];
+
+    /// <param name="name">One of <see cref="Names"/>.</param> <param name="attention">True for attention heads, false for linear ones and MLPs.</param>
+    /// <exception cref="ArgumentException">Another name.</exception>
+    public static HeadRecipe Get(string name, bool attention) => name switch
+    {
+        "default" => new()
+        {
+            Name = name,
+            About = attention ? "ours: AdamW, half a cosine" : "ours: AdamW on features standardised by batch norm without weights, half a cosine",
+            Optimizer = OptimizerKind.AdamW,
+            LearningRates = attention ? [3e-4, 1e-3] : [1e-4, 3e-4, 1e-3, 3e-3, 1e-2],
+            WeightDecays = attention ? [0.05] : [0, 0.03, 0.3, 3],
+            Decay = DecayKind.Cosine,
+        },
+        "2307.08702" => new()
+        {
+            Name = name, About = "Adam, 28 epochs, times 0.1 every 8 (section 4); learning rate and batch size are not given: chosen on held-out pictures, and 128, ours",
+            Optimizer = OptimizerKind.Adam, LearningRates = attention ? [1e-4, 3e-4, 1e-3] : AdamRates, DecayEvery = 8,
+        },
+        "2311.17921" => new()
+        {
+            Name = name, About = "Adam, 28 epochs, times 0.1 every 7; learning rate and batch size are not given: chosen on held-out pictures, and 128, ours",
+            Optimizer = OptimizerKind.Adam, LearningRates = attention ? [1e-4, 3e-4, 1e-3] : AdamRates, DecayEvery = 7,
+        },
+        "released-code" => new()
+        {
+            Name = name, About = "SGD without momentum, 28 epochs, times 0.1 every 7, batch 4 x 32, learning rate as in the released scripts",
+            Optimizer = OptimizerKind.Sgd, LearningRates = attention ? [5e-2] : [1e-2], DecayEvery = 7,
+        },
+        _ => throw new ArgumentException($"recipe '{name}': known are {string.Join(", ", Names)}"),
+    };
+
+    /// <summary>The head that a recipe's source describes, to be completed with steps, blocks and classes.</summary>
+    /// <param name="channels">Of the maps, for our own attention head, which is as wide as they are.</param>
+    public static HeadConfig Head(string name, bool attention, int pool, int channels) => (name, attention) switch
+    {
+        ("default", false) => new LinearConfig { Pool = pool, BatchNorm = true },
+        (_, false) => new LinearConfig { Pool = pool },
+        ("default", true) => new AttentionConfig { Dim = Math.Clamp(channels / 64 * 64, 64, 1024), Heads = Math.Clamp(channels / 64, 1, 16), Depth = 2, Tokens = new TokenConfig.Projected(16, TokenNorm.Channels) },
+        ("2307.08702", true) => new AttentionConfig { Tokens = new TokenConfig.Pooled(2), Dim = channels, Heads = channels % 8 == 0 ? 8 : 1, Depth = 5 },
+        _ => new AttentionConfig(),
+    };
+}

@@ -1,0 +1,92 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Diffract.Features;
+using Diffract.Heads;
+using Diffract.Nn;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>A trained head with all that its use needs: the backbone it belongs to, the features it reads, its classes.</summary>
+public sealed class TrainedHead : IDisposable
+{
+    const string FeaturesKey = "diffract.features", BackboneKey = "diffract.backbone", ClassesKey = "diffract.classes", MadeWithKey = "diffract.made_with";
+
+    readonly ParameterStore _store;
+
+    TrainedHead(ParameterStore store, Head head, HeadInputs inputs, FeatureRequest features, JsonObject backbone, IReadOnlyList<string> classNames) =>
+        (_store, Head, Inputs, Features, Backbone, ClassNames) = (store, head, inputs, features, backbone, classNames);
+
+    public Head Head { get; }
+    public HeadInputs Inputs { get; }
+
+    /// <summary>How the features were made that it was trained on.</summary>
+    public FeatureRequest Features { get; }
+
+    /// <summary>The backbone as <see cref="Workflows.Backbone.ToJson"/> gives it.</summary>
+    public JsonObject Backbone { get; }
+
+    public IReadOnlyList<string> ClassNames { get; }
+
+    public string BackboneSha256 => (string)Backbone["sha256"]!;
+
+    /// <summary>Writes a head.</summary>
+    /// <param name="tensors">Its parameters and buffers.</param> <param name="madeWith">Recipe and data.</param>
+    public static void Write(string path, HeadInputs inputs, IEnumerable<KeyValuePair<string, Tensor>> tensors, FeatureRequest features, JsonNode backbone, IReadOnlyList<string> classNames, JsonNode madeWith) =>
+        HeadFile.Write(path, inputs.Head, tensors, new Dictionary<string, string>
+        {
+            [FeaturesKey] = (features with { Pools = inputs.Pools, T = inputs.Head.Ts, Blocks = [.. inputs.Head.Blocks.Select(b => b.Block)] }).ToJson().ToJsonString(),
+            [BackboneKey] = backbone.ToJsonString(),
+            [ClassesKey] = JsonSerializer.Serialize(classNames),
+            [MadeWithKey] = madeWith.ToJsonString(),
+        });
+
+    /// <exception cref="HeadConfigException">The file is not a head that was trained here, or is damaged.</exception> <exception cref="CheckpointException">It cannot be read.</exception>
+    public static TrainedHead Open(string path)
+    {
+        using var scope = new TensorScope();
+        using var file = CheckpointFile.Open(path);
+        var config = HeadFile.Config(file);
+        try
+        {
+            var features = FeatureRequest.FromJson(JsonNode.Parse(file.Metadata[FeaturesKey])!);
+            var backbone = JsonNode.Parse(file.Metadata[BackboneKey])!.AsObject();
+            _ = (string)backbone["sha256"]!;
+            var classes = JsonSerializer.Deserialize<string[]>(file.Metadata[ClassesKey])!;
+            var store = ParameterStore.From(file.StateDict());
+            var head = config.Build(store.Root);
+            store.Verify(path, hint: () => "The file is damaged or was written by another version.");
+            var inputs = HeadInputs.Choose(config, config.Ts, [.. config.Blocks.Select(b => b.Block)], config.Classes, features.Pools, name => Shape(config, name), block => Side(config, block));
+            return classes.Length == config.Classes ? new(store, head, inputs, features, backbone, classes)
+                : throw new HeadConfigException($"{path}: {classes.Length} class names for {config.Classes} outputs; the file is damaged");
+        }
+        catch (Exception exception) when (exception is KeyNotFoundException or JsonException or NullReferenceException or InvalidOperationException or FormatException)
+        {
+            throw new HeadConfigException($"{path}: not a head that `diffract train` wrote, or damaged: {exception.Message}");
+        }
+    }
+
+    /// <summary>Refuses features or a backbone that the head was not trained on.</summary>
+    /// <exception cref="HeadConfigException">The backbone's hash is another.</exception>
+    public void CheckBackbone(string sha256, string name)
+    {
+        if (sha256 != BackboneSha256)
+        {
+            throw new HeadConfigException($"this head was trained on features of {Backbone["name"]} (SHA-256 {BackboneSha256[..12]}...), not of {name} ({sha256[..12]}...). Use that checkpoint, or train a head on this one.");
+        }
+    }
+
+    public void Dispose() => _store.Dispose();
+
+    static long[] Shape(HeadConfig config, FeatureName name)
+    {
+        var spec = config.Blocks.First(b => b.Block == name.Block);
+        return [spec.Channels, spec.Height, spec.Width];
+    }
+
+    static int Side(HeadConfig config, int block)
+    {
+        var spec = config.Blocks.First(b => b.Block == block);
+        return Math.Min(spec.Height, spec.Width);
+    }
+}
