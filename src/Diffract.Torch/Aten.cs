@@ -23,8 +23,9 @@ public static class Aten
     public static Tensor BatchNorm(Tensor x, Tensor? weight, Tensor? bias, Tensor mean, Tensor variance, bool training, double momentum = 0.1, double epsilon = 1e-5) => Dispatcher.Call("aten::batch_norm", x, weight, bias, mean, variance, training, momentum, epsilon, false);
     public static Tensor Dropout(Tensor x, double probability, bool training) => Dispatcher.Call("aten::dropout", x, probability, training);
     public static Tensor Embedding(Tensor weight, Tensor indices) => Dispatcher.Call("aten::embedding", weight, indices);
-    public static Tensor AvgPool2d(Tensor x, int size) => Dispatcher.Call("aten::avg_pool2d", x, Pair(size));
-    public static Tensor AdaptiveAvgPool2d(Tensor x, int size) => Dispatcher.Call("aten::adaptive_avg_pool2d", x, Pair(size));
+    public static Tensor AvgPool2d(Tensor x, int size, int? stride = null) => Dispatcher.Call("aten::avg_pool2d", x, Pair(size), Pair(stride ?? size));
+    public static Tensor AdaptiveAvgPool2d(Tensor x, int size) => AdaptiveAvgPool2d(x, size, size);
+    public static Tensor AdaptiveAvgPool2d(Tensor x, long height, long width) => Dispatcher.Call("aten::adaptive_avg_pool2d", x, (long[])[height, width]);
     public static Tensor UpsampleNearest2d(Tensor x, long height, long width) => Dispatcher.Call("aten::upsample_nearest2d", x, (long[])[height, width]);
     public static Tensor UpsampleBilinear2d(Tensor x, long height, long width) => Dispatcher.Call("aten::upsample_bilinear2d", x, (long[])[height, width], false);
     /// <summary>exact: with erf, not tanh.</summary>
@@ -38,6 +39,8 @@ public static class Aten
     // ---- Losses.
     /// <param name="logits">(N, classes).</param> <param name="labels">(N), int64.</param> <returns>Mean over N.</returns>
     public static Tensor CrossEntropy(Tensor logits, Tensor labels) => Dispatcher.Call("aten::cross_entropy_loss", logits, labels);
+    /// <param name="logits">(N, classes).</param> <param name="labels">(N), int64.</param> <returns>(N).</returns>
+    public static Tensor CrossEntropyEach(Tensor logits, Tensor labels) => Dispatcher.Call("aten::cross_entropy_loss", logits, labels, Value.None, 0);
     public static Tensor MseLoss(Tensor x, Tensor target) => Dispatcher.Call("aten::mse_loss", x, target);
 
     // ---- Products.

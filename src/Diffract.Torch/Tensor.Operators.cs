@@ -40,6 +40,8 @@ public sealed partial class Tensor
     public Tensor ArgMax(int dimension) => Dispatcher.Call("aten::argmax", this, dimension);
     public Tensor All() => Dispatcher.Call("aten::all", this);
     public Tensor IsFinite() => Dispatcher.Call("aten::isfinite", this);
+    /// <summary>0 for what is not a number or infinite; no gradient flows through these.</summary>
+    public Tensor ZeroWhereNotFinite() => Dispatcher.Call("aten::nan_to_num", this, 0.0, 0.0, 0.0);
     public Tensor Equal(Tensor other) => Dispatcher.Call("aten::eq.Tensor", this, other);
     /// <summary>The k largest along a dimension, sorted: values and indices.</summary>
     public (Tensor Values, Tensor Indices) TopK(int k, int dimension = -1)
@@ -81,6 +83,7 @@ public sealed partial class Tensor
     public Tensor Copy_(Tensor source) => Changed(Dispatcher.Call("aten::copy_", this, source));
     public Tensor Zero_() => Changed(Dispatcher.Call("aten::zero_", this));
     public Tensor Add_(Tensor other, double alpha = 1) => Changed(Dispatcher.Call("aten::add_.Tensor", this, other, alpha));
+    public Tensor Mul_(Tensor factor) => Changed(Dispatcher.Call("aten::mul_.Tensor", this, factor));
     public Tensor Mul_(double factor) => Changed(Dispatcher.Call("aten::mul_.Scalar", this, factor));
     public Tensor Lerp_(Tensor end, double weight) => Changed(Dispatcher.Call("aten::lerp_.Scalar", this, end, weight));
     public Tensor AddCMul_(Tensor a, Tensor b, double value) => Changed(Dispatcher.Call("aten::addcmul_", this, a, b, value));

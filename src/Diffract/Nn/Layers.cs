@@ -13,6 +13,13 @@ public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bia
         var type = _weight.DType.Size() < x.DType.Size() ? _weight.DType : x.DType;
         return Aten.Linear(x.To(type), _weight.To(type), _bias?.To(type));
     }
+
+    /// <summary>The outputs from one on alone: (..., in) -> (..., count).</summary>
+    public Tensor ForwardPart(Tensor x, long first, long count)
+    {
+        var type = _weight.DType.Size() < x.DType.Size() ? _weight.DType : x.DType;
+        return Aten.Linear(x.To(type), _weight.Narrow(0, first, count).To(type), _bias?.Narrow(0, first, count).To(type));
+    }
 }
 
 /// <summary>A k x k convolution with padding that keeps the size (at stride 1).</summary>
@@ -72,6 +79,30 @@ public sealed class LayerNorm(Params p, params long[] shape)
     readonly Tensor _bias = p.GetFull("bias", shape, Inits.Zeros);
 
     public Tensor Forward(Tensor x) => Aten.LayerNorm(x, shape, _weight, _bias);
+}
+
+/// <summary>Batch norm over N without weights: each value to mean 0 and variance 1; momentum 0.1, epsilon 1e-5.</summary>
+public sealed class BatchNorm1d(Params p, long features)
+{
+    readonly Tensor _mean = p.GetBuffer("running_mean", [features], Inits.Zeros);
+    readonly Tensor _variance = p.GetBuffer("running_var", [features], Inits.Ones);
+    readonly Tensor _batches = p.GetBuffer("num_batches_tracked", [], Inits.Zeros, DType.Int64);
+
+    /// <param name="x">(N, features).</param> <param name="training">As for <see cref="BatchNorm2d"/>.</param>
+    /// <exception cref="ArgumentException">One row alone in training, which has no variance.</exception>
+    public Tensor Forward(Tensor x, bool training)
+    {
+        if (training)
+        {
+            if (x.Size(0) < 2)
+            {
+                throw new ArgumentException($"batch norm in training got {x}: it needs at least 2 rows a batch. Drop the last, smaller batch or choose another batch size.", nameof(x));
+            }
+            using var off = GradMode.Off();
+            _batches.Copy_(_batches + 1);
+        }
+        return Aten.BatchNorm(x, null, null, _mean, _variance, training);
+    }
 }
 
 /// <summary>Batch norm over (N, H, W); momentum 0.1, epsilon 1e-5.</summary>

@@ -143,6 +143,6 @@ public sealed class ParameterStore : IDisposable
         {
             _misshapen.Add($"{name} (is ({string.Join(", ", stored.Shape)}), the model needs ({string.Join(", ", shape)}))");
         }
-        return Aten.Zeros([1], type).Expand(shape);                                        // a stand-in without memory, until Verify is called
+        return Aten.Zeros([], type).Expand(shape);                                         // a stand-in without memory, until Verify is called
     }
 }

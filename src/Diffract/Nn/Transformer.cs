@@ -36,6 +36,20 @@ public sealed class TransformerBlock(Params p, long dim, int heads, double mlpRa
         return scope.Return(x);
     }
 
+    /// <summary>What <see cref="Forward"/> gives for the first token, without working out the others: all that the last block of a net needs whose CLS token is read.</summary>
+    /// <param name="x">(N, T, dim).</param> <returns>(N, dim).</returns>
+    public Tensor ForwardFirst(Tensor x)
+    {
+        using var scope = new TensorScope();
+        var (n, t, width) = (x.Size(0), x.Size(1), dim / heads);
+        var h = _norm1.Forward(x);
+        var q = _qkv.ForwardPart(h.Narrow(1, 0, 1), 0, dim).Reshape(n * heads, 1, width);
+        var kv = _qkv.ForwardPart(h, dim, 2 * dim).Reshape(n, t, 2, heads, width).Permute(2, 0, 3, 1, 4).Reshape(2, n * heads, t, width);
+        var mixed = Attention.Softmax(q, kv.Select(0, 0), kv.Select(0, 1)).Reshape(n, dim);            // heads side by side
+        var first = x.Select(1, 0) + _proj.Forward(mixed);                                              // (N, dim)
+        return scope.Return(first + _fc2.Forward(Aten.Gelu(_fc1.Forward(_norm2.Forward(first)))));
+    }
+
     // The 3 dim outputs are [all q | all k | all v], heads inside each.
     Tensor SelfAttention(Tensor qkv)
     {

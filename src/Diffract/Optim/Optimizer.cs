@@ -6,7 +6,14 @@ namespace Diffract.Optim;
 /// <param name="Parameters">Leaves that require gradients.</param>
 /// <param name="Scale">Times the optimiser's learning rate.</param>
 /// <param name="WeightDecay">As each optimiser defines it; at least 0.</param>
-public sealed record ParameterGroup(IReadOnlyList<Tensor> Parameters, double Scale = 1, double WeightDecay = 0);
+public sealed record ParameterGroup(IReadOnlyList<Tensor> Parameters, double Scale = 1, double WeightDecay = 0)
+{
+    /// <summary>For parameters that stack K models: a further factor of the learning rate for each, (K, 1, ...), broadcast to the parameters; null for one model.</summary>
+    public Tensor? Scales { get; init; }
+
+    /// <summary>Likewise a weight decay for each, in place of <see cref="WeightDecay"/>.</summary>
+    public Tensor? WeightDecays { get; init; }
+}
 
 /// <summary>Moves parameters against their gradients.</summary>
 public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposable
@@ -32,7 +39,7 @@ public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposa
             {
                 if (parameter.Grad is { } gradient)
                 {
-                    Move(parameter, gradient, index, LearningRate * group.Scale, group.WeightDecay, number);
+                    Move(parameter, gradient, index, group, number);
                     parameter.ClearGrad();
                 }
                 index++;
@@ -40,7 +47,10 @@ public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposa
         }
     }
 
-    protected abstract void Move(Tensor parameter, Tensor gradient, int index, double learningRate, double weightDecay, long number);
+    /// <summary>Moves one parameter.</summary>
+    /// <param name="index">Its number over all groups.</param> <param name="group">Its settings; the step size is <see cref="LearningRate"/> times its scale.</param>
+    /// <param name="number">Steps taken before, from 0.</param>
+    protected abstract void Move(Tensor parameter, Tensor gradient, int index, ParameterGroup group, long number);
 
     public virtual void Dispose() { }
 }
@@ -50,13 +60,17 @@ public sealed class Sgd(IReadOnlyList<ParameterGroup> groups) : Optimizer(groups
 {
     public override IEnumerable<KeyValuePair<string, Tensor>> State => [];
 
-    protected override void Move(Tensor parameter, Tensor gradient, int index, double learningRate, double weightDecay, long number)
+    protected override void Move(Tensor parameter, Tensor gradient, int index, ParameterGroup group, long number)
     {
-        if (weightDecay > 0)
+        if (group.WeightDecays is { } decays)
         {
-            gradient = gradient + parameter * weightDecay;
+            gradient = gradient + parameter * decays;
         }
-        parameter.Add_(gradient, -learningRate);
+        else if (group.WeightDecay > 0)
+        {
+            gradient = gradient + parameter * group.WeightDecay;
+        }
+        parameter.Add_(group.Scales is { } scales ? gradient * scales : gradient, -LearningRate * group.Scale);
     }
 }
 
@@ -79,17 +93,23 @@ public sealed class AdamW : Optimizer
 
     public override IEnumerable<KeyValuePair<string, Tensor>> State => _moments.SelectMany((moment, i) => new KeyValuePair<string, Tensor>[] { new($"{i}.mean", moment.Mean), new($"{i}.square", moment.Square) });
 
-    protected override void Move(Tensor parameter, Tensor gradient, int index, double learningRate, double weightDecay, long number)
+    protected override void Move(Tensor parameter, Tensor gradient, int index, ParameterGroup group, long number)
     {
         var (mean, square) = _moments[index];
+        var learningRate = LearningRate * group.Scale;
         mean.Lerp_(gradient, 1 - _beta1);
         square.Mul_(_beta2).AddCMul_(gradient, gradient, 1 - _beta2);
-        if (weightDecay > 0)
+        if (group.WeightDecays is { } decays)
         {
-            parameter.Mul_(1 - learningRate * weightDecay);
+            parameter.Mul_(1 - (group.Scales is { } s ? decays * s : decays) * learningRate);
+        }
+        else if (group.WeightDecay > 0)
+        {
+            var shrink = learningRate * group.WeightDecay;
+            _ = group.Scales is { } s ? parameter.Mul_(1 - s * shrink) : parameter.Mul_(1 - shrink);
         }
         var size = square.Sqrt().Mul_(1 / Math.Sqrt(1 - Math.Pow(_beta2, number + 1)));
-        parameter.AddCDiv_(mean, size + _epsilon, -learningRate / (1 - Math.Pow(_beta1, number + 1)));
+        parameter.AddCDiv_(group.Scales is { } scales ? mean * scales : mean, size + _epsilon, -learningRate / (1 - Math.Pow(_beta1, number + 1)));
     }
 
     public override void Dispose()
