@@ -1,4 +1,6 @@
 using Diffract.Data;
+using Diffract.Features;
+using Diffract.Heads;
 using Diffract.Models;
 using Diffract.Torch;
 using Diffract.Workflows;
@@ -27,8 +29,8 @@ static class Run
     }
 
     // What the library throws at its borders, and what the system says of files. Anything else is a bug and shows its trace.
-    static bool IsForPeople(Exception exception) => exception is TorchException or CheckpointException or PictureException or UNetConfigException or TrainException
-        or ArgumentException or IOException or UnauthorizedAccessException;
+    static bool IsForPeople(Exception exception) => exception is TorchException or CheckpointException or PictureException or UNetConfigException or TrainException or FeatureStoreException or HeadConfigException
+        or ArgumentException or System.Text.Json.JsonException or IOException or UnauthorizedAccessException;
 
     /// <summary>A token that Ctrl-C and SIGTERM cancel once; a second time ends the process.</summary>
     public static CancellationToken Cancellation { get; } = Cancellable();

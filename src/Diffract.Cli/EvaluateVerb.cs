@@ -1,0 +1,36 @@
+using System.CommandLine;
+using System.Text.Json;
+using Diffract.Features;
+using Diffract.Torch;
+using Diffract.Workflows;
+
+namespace Diffract.Cli;
+
+static class EvaluateVerb
+{
+    public static Command Create()
+    {
+        var head = new Option<string>("--head") { Description = "Trained head", Required = true, HelpName = "FILE" };
+        var store = new Option<string>("--store") { Description = "Feature store with test pictures", Required = true, HelpName = "STORE" };
+        var average = new Option<bool>("--average") { Description = "Average logits over the store's draws and views" };
+        var output = new Option<string?>("--out") { Description = "Write the result as JSON", HelpName = "FILE" };
+        var json = CommonOptions.Json();
+        var verb = new Command("evaluate", "Accuracy of a trained head on every test picture of a store") { head, store, average, output, json };
+        verb.SetAction(arguments =>
+        {
+            using var trained = TrainedHead.Open(arguments.GetValue(head)!);
+            using var features = FeatureStore.Open(arguments.GetValue(store)!);
+            var score = EvaluateHead.Run(trained, features, arguments.GetValue(average), Run.Cancellation);
+            if (arguments.GetValue(output) is { } path)
+            {
+                AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(new { head = trained.Inputs.Head.ToJson(), score, features = features.Manifest.How }, JsonOutput.Indented));
+            }
+            Console.WriteLine(arguments.GetValue(json) ? JsonSerializer.Serialize(score, JsonOutput.Options) : Describe(score));
+            return 0;
+        });
+        return verb;
+    }
+
+    static string Describe(Score score) => string.Join(Environment.NewLine,
+        [TrainVerb.Line(score), .. score.Classes.Select(c => FormattableString.Invariant($"  {c.Name,-24} {c.Hits,6} of {c.Pictures,6}  {(c.Accuracy is { } a ? 100 * a : double.NaN),6:f2} %"))]);
+}

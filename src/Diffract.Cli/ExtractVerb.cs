@@ -1,0 +1,60 @@
+using System.CommandLine;
+using System.Text.Json;
+using Diffract.Features;
+using Diffract.Workflows;
+
+namespace Diffract.Cli;
+
+static class ExtractVerb
+{
+    public static Command Create()
+    {
+        var (backbone, features) = (new BackboneOptions(), new FeatureOptions());
+        var (output, json) = (CommonOptions.Out("Folder of the feature store"), CommonOptions.Json());
+        var dry = new Option<bool>("--dry-run") { Description = "Say pictures, time, disk and memory from a short measurement, and write nothing" };
+        var verb = new Command("extract", "Pictures to features: noise, one pass to the deepest block, pooled maps in a store") { output, dry, json };
+        foreach (var option in backbone.All.Concat(features.All))
+        {
+            verb.Options.Add(option);
+        }
+        verb.SetAction(arguments =>
+        {
+            var precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!);
+            var items = features.Items(arguments);
+            using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
+            var request = features.Request(arguments, net.Loaded.Net, precision);
+            if (arguments.GetValue(dry))
+            {
+                Console.WriteLine(ExtractEstimate.Measure(net.Backbone, items, request, features.Options(arguments), net.Device).ToString(arguments.GetValue(json)));
+                return 0;
+            }
+            using var progress = new ConsoleProgress(arguments.GetValue(json));
+            var summary = Extract.Run(net.Backbone, items, request, arguments.GetValue(output)!, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
+            Show(arguments.GetValue(output)!, summary, items, arguments.GetValue(json));
+            return 0;
+        });
+        return verb;
+    }
+
+    internal static void Show(string folder, ExtractSummary summary, ExtractItems items, bool json)
+    {
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(new { store = folder, summary.Rows, failures = summary.Manifest.Failures.Count, summary.AlreadyThere }, JsonOutput.Options));
+            return;
+        }
+        foreach (var warning in items.Set.Warnings)
+        {
+            Console.Error.WriteLine("note: " + warning);
+        }
+        Console.WriteLine(summary.AlreadyThere ? $"{folder} already holds this: {summary.Rows:n0} rows; nothing was done" : $"{summary.Rows:n0} rows in {folder}. {summary.Manifest.Splits}");
+        foreach (var (path, error) in summary.Manifest.Failures.Take(20))
+        {
+            Console.Error.WriteLine($"left out: {(error.Contains(path, StringComparison.Ordinal) ? error : $"{path}: {error}")}");
+        }
+        if (summary.Manifest.Failures.Count > 0)
+        {
+            Console.WriteLine($"{summary.Manifest.Failures.Count:n0} pictures could not be read; all are listed in {Path.Combine(folder, StoreManifest.File)}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Globalization;
+using Diffract.Data;
+using Diffract.Features;
+using Diffract.Models;
+using Diffract.Torch;
+
+namespace Diffract.Cli;
+
+/// <summary>The options by which verbs say which features of which pictures are wanted.</summary>
+sealed class FeatureOptions(bool dataRequired = true)
+{
+    public Option<string?> Data { get; } = new("--data") { Description = "Folder of class folders, a .tar or .tar.gz of the same, or builtin:train=N,test=M", Required = dataRequired, HelpName = "DIR" };
+    public Option<string?> Test { get; } = new("--test") { Description = "Test pictures, where they lie elsewhere", HelpName = "DIR" };
+    public Option<string> T { get; } = new("--t") { Description = "Noise steps, such as 90,150", DefaultValueFactory = _ => "90", HelpName = "LIST" };
+    public Option<string?> Blocks { get; } = new("--blocks") { Description = "Blocks in the papers' numbering, such as 19,24; left out: two thirds of the way (24 of 37)", HelpName = "LIST" };
+    public Option<string> Pool { get; } = new("--pool") { Description = "Average maps to k x k for each k; 0 keeps them whole; a smaller map stays as it is", DefaultValueFactory = _ => "2", HelpName = "LIST" };
+    public Option<string?> Views { get; } = new("--views") { Description = "flip adds the mirrored picture", HelpName = "flip" };
+    public Option<int> Draws { get; } = new("--draws") { Description = "Draws of noise kept for each picture, view and step", DefaultValueFactory = _ => 1 };
+    public Option<string?> Size { get; } = new("--size") { Description = "Input size HxW, multiples of the net's stride; left out: the net's own", HelpName = "HxW" };
+    public Option<ulong> Seed { get; } = CommonOptions.Seed();
+    public Option<int?> Limit { get; } = new("--limit") { Description = "At most N pictures of each split, spread evenly" };
+    public Option<int?> Class { get; } = new("--class") { Description = "Class that a class-conditional net is told; left out: none" };
+    public Option<string> Store { get; } = new("--store-as") { Description = "fp32 or fp16", DefaultValueFactory = _ => "fp32" };
+    public Option<bool> IgnoreExif { get; } = new("--ignore-exif") { Description = "Do not turn pictures upright, as the papers' code does not" };
+    public Option<int?> Batch { get; } = new("--batch") { Description = "Pictures a pass" };
+    public Option<int?> Workers { get; } = new("--workers") { Description = "Threads that read and decode" };
+    public Option<bool> Strict { get; } = new("--strict") { Description = "Stop at the first picture that cannot be read" };
+
+    public IEnumerable<Option> All => [Data, Test, T, Blocks, Pool, Views, Draws, Size, Seed, Limit, Class, Store, IgnoreExif, Batch, Workers, Strict];
+
+    public int[]? BlockList(ParseResult arguments) => arguments.GetValue(Blocks) is { } text ? Numbers("--blocks", text) : null;
+
+    /// <summary>24 of 37 blocks, and as deep in other nets.</summary>
+    public static int DefaultBlock(int blocks) => (int)Math.Round(blocks * 24 / 37.0);
+
+    public FeatureRequest Request(ParseResult arguments, UNet net, DType precision)
+    {
+        var (height, width) = arguments.GetValue(Size) is { } size ? ParseSize(size) : (net.Config.ImageSize, net.Config.ImageSize);
+        return new()
+        {
+            T = Numbers("--t", arguments.GetValue(T)!),
+            Blocks = BlockList(arguments) ?? [DefaultBlock(net.Layout.Blocks.Count)],
+            Pools = Numbers("--pool", arguments.GetValue(Pool)!),
+            Flip = arguments.GetValue(Views) switch { null => false, "flip" => true, var other => throw new ArgumentException($"--views {other}: expected flip") },
+            Draws = arguments.GetValue(Draws),
+            Height = height,
+            Width = width,
+            Seed = arguments.GetValue(Seed),
+            Precision = precision,
+            StoredAs = arguments.GetValue(Store) switch { "fp32" => DType.Float32, "fp16" => DType.Float16, var other => throw new ArgumentException($"--store-as {other}: expected fp32 or fp16") },
+            Class = arguments.GetValue(Class),
+            Exif = arguments.GetValue(IgnoreExif) ? ExifPolicy.Ignore : ExifPolicy.Apply,
+        };
+    }
+
+    public Workflows.ExtractItems Items(ParseResult arguments) => Workflows.ExtractItems.Of(PictureSet.Open(arguments.GetValue(Data)!),
+        arguments.GetValue(Test) is { } test ? PictureSet.Open(test) : null, arguments.GetValue(Seed), arguments.GetValue(Limit));
+
+    public Workflows.ExtractOptions Options(ParseResult arguments) => new()
+    {
+        BatchSize = arguments.GetValue(Batch), Workers = arguments.GetValue(Workers) ?? Environment.ProcessorCount, Strict = arguments.GetValue(Strict),
+    };
+
+    public static int[] Numbers(string option, string text, bool ascending = true)
+    {
+        var parts = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var numbers = parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new ArgumentException($"{option} {text}: '{part}' is not a number; expected a list such as 90,150")).ToArray();
+        return numbers.Length > 0 ? ascending ? [.. numbers.Distinct().Order()] : numbers : throw new ArgumentException($"{option} is empty; expected a list such as 90,150");
+    }
+
+    static (int Height, int Width) ParseSize(string text)
+    {
+        var parts = text.Split('x');
+        return parts.Length == 2 && int.TryParse(parts[0], out var height) && int.TryParse(parts[1], out var width) ? (height, width)
+            : int.TryParse(text, out var side) ? (side, side)
+            : throw new ArgumentException($"--size {text}: expected HxW in pixels, such as 256x384");
+    }
+}
