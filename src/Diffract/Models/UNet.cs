@@ -28,8 +28,8 @@ public sealed class UNet
             throw new ArgumentOutOfRangeException(nameof(last), $"block {Last}: this net has blocks 1 to {Layout.Blocks.Count}");
         }
         ComputeType = p.Store.ComputeType;
-        _time1 = new(p["time_embed"][0], config.ModelChannels, config.TimeEmbeddingWidth);
-        _time2 = new(p["time_embed"][2], config.TimeEmbeddingWidth, config.TimeEmbeddingWidth);
+        _time1 = new(p["time_embed"][0], config.ModelChannels, config.TimeEmbeddingWidth, full: true);
+        _time2 = new(p["time_embed"][2], config.TimeEmbeddingWidth, config.TimeEmbeddingWidth, full: true);
         _labels = config.Classes is { } classes ? p["label_emb"].GetFull("weight", [classes, config.TimeEmbeddingWidth], Inits.Normal(1)) : null;
         _blocks = [.. Layout.Blocks.Take(Last).Select(block => block.Layers.Select((layer, i) => Module(Inner(p, block)[i], layer)).ToArray())];
         if (last is null)
@@ -109,7 +109,7 @@ public sealed class UNet
         using var scope = new TensorScope();
         var emb = TimeEmbedding(t, y).Silu();                                              // (N, E)
         var skips = new Stack<Tensor>();
-        var h = ChannelsLast ? x.To(ComputeType).ChannelsLast() : x.To(ComputeType);
+        var h = ChannelsLast ? x.ChannelsLast() : x;
         for (var b = 1; b <= last; b++)
         {
             var input = h;
@@ -185,7 +185,7 @@ public sealed class UNet
 
     UNetModule Module(Params p, UNetLayer layer) => layer switch
     {
-        UNetLayer.Conv conv => new StemConv(p, conv.In, conv.Out),
+        UNetLayer.Conv conv => new StemConv(p, conv.In, conv.Out, () => ComputeType),
         UNetLayer.Residual residual => new ResBlock(p, Config, residual.In, residual.Out, residual.Resampling),
         UNetLayer.Attention attention => new AttentionBlock(p, attention.Channels, attention.Heads, Config.NewAttentionOrder),
         UNetLayer.Downsample down => new Downsample(p, down.Channels),

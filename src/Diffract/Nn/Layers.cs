@@ -3,10 +3,11 @@ using Diffract.Torch;
 namespace Diffract.Nn;
 
 /// <summary>x W^T + b on the last dimension. Of two float types the product takes the weight's where that is the shorter, else x's.</summary>
-public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bias = true)
+/// <param name="full">Float32 whatever the store's compute type.</param>
+public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bias = true, bool full = false)
 {
-    readonly Tensor _weight = p.Get("weight", [outFeatures, inFeatures], Inits.KaimingUniform);
-    readonly Tensor? _bias = bias ? p.Get("bias", [outFeatures], Inits.BiasOf(outFeatures, inFeatures)) : null;
+    readonly Tensor _weight = full ? p.GetFull("weight", [outFeatures, inFeatures], Inits.KaimingUniform) : p.Get("weight", [outFeatures, inFeatures], Inits.KaimingUniform);
+    readonly Tensor? _bias = !bias ? null : full ? p.GetFull("bias", [outFeatures], Inits.BiasOf(outFeatures, inFeatures)) : p.Get("bias", [outFeatures], Inits.BiasOf(outFeatures, inFeatures));
 
     public Tensor Forward(Tensor x)                                                        // (..., in) -> (..., out)
     {
@@ -28,7 +29,26 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
     readonly Tensor _weight = p.Get("weight", [outChannels, inChannels, kernel, kernel], init ?? Inits.KaimingUniform);
     readonly Tensor? _bias = bias ? p.Get("bias", [outChannels], init ?? Inits.BiasOf(outChannels, inChannels, kernel, kernel)) : null;
 
-    public Tensor Forward(Tensor x) => Aten.Conv2d(x, _weight.To(x.DType), _bias?.To(x.DType), stride, kernel / 2); // (N, in, H, W) -> (N, out, H / stride, W / stride)
+    public Tensor Forward(Tensor x)                                                        // (N, in, H, W) -> (N, out, H / stride, W / stride)
+    {
+        var (weight, bias) = (_weight.To(x.DType), _bias?.To(x.DType));
+        return Kernels.SplitsChannels(x, kernel) ? InParts(x, weight, bias) : Aten.Conv2d(x, weight, bias, stride, kernel / 2);
+    }
+
+    // The sum of convolutions over 2^n channels each: 96 as 64 and 32.
+    Tensor InParts(Tensor x, Tensor weight, Tensor? bias)
+    {
+        using var scope = new TensorScope();
+        Tensor? sum = null;
+        for (long first = 0; first < inChannels;)
+        {
+            var count = 1L << (63 - System.Numerics.BitOperations.LeadingZeroCount((ulong)(inChannels - first)));
+            var part = Aten.Conv2d(x.Narrow(1, first, count), weight.Narrow(1, first, count), first == 0 ? bias : null, stride, kernel / 2);
+            sum = sum is null ? part : sum + part;
+            first += count;
+        }
+        return scope.Return(sum!);
+    }
 }
 
 /// <summary>A 1x1 convolution over tokens; its weight keeps conv1d's shape (out, in, 1).</summary>

@@ -1,0 +1,69 @@
+using System.Text.Json;
+using Diffract.Data;
+using Diffract.Models;
+using Diffract.Torch;
+using Diffract.Workflows;
+
+namespace Diffract.Tests.Workflows;
+
+public class PretrainTests
+{
+    static readonly PretrainConfig Tiny = new()
+    {
+        Net = TinyNet.Config with { Dropout = 0.1 }, Pictures = 16 * 30, BatchSize = 16, WarmupSteps = 5, LearningRate = 2e-3, LogEvery = 5, SaveEvery = 10, HeldOut = 16, Precision = DType.Float32,
+    };
+
+    static PictureSet Pictures => BuiltInSet.Make(seed: 1, first: 0, train: 200, test: 0, size: 16);
+
+    [Fact]
+    public void Pretraining_learns_and_its_model_opens_as_a_checkpoint()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        var path = Pretrain.Run(Tiny, Pictures, folder["run"]);
+
+        var losses = File.ReadLines(folder["run/metrics.jsonl"]).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("heldOutLoss").GetDouble()).ToList();
+        Assert.Equal(6, losses.Count);
+        Assert.True(losses[^1] < 0.8 * losses[0], $"held-out loss went from {losses[0]} to {losses[^1]}");
+        using var loaded = UNetLoader.Open(path);
+        Assert.Equal(TinyNet.Config.ImageSize, loaded.Config.ImageSize);
+        Assert.Empty(loaded.Recognised.Assumptions);
+    }
+
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public void Pretraining_stopped_and_started_again_ends_with_the_same_weights(DType precision)
+    {
+        using var folder = new TemporaryFolder();
+        var config = Tiny with { Precision = precision };
+        Pretrain.Run(config, Pictures, folder["whole"]);
+
+        using var stop = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => Pretrain.Run(config, Pictures, folder["parts"], report: p => { if (p.Done >= 15) { stop.Cancel(); } }, cancellation: stop.Token));
+        Pretrain.Run(config, Pictures, folder["parts"]);
+
+        Assert.Equal(File.ReadAllBytes(folder["whole/model.safetensors"]), File.ReadAllBytes(folder["parts/model.safetensors"]));
+        Assert.Equal(File.ReadAllBytes(folder["whole/metrics.jsonl"]), File.ReadAllBytes(folder["parts/metrics.jsonl"]));
+    }
+
+    [Fact]
+    public void A_folder_of_another_run_is_not_taken_up()
+    {
+        using var folder = new TemporaryFolder();
+        Pretrain.Run(Tiny with { Pictures = 16 * 5 }, Pictures, folder["run"]);
+
+        var error = Assert.Throws<TrainException>(() => Pretrain.Run(Tiny with { Pictures = 16 * 5, Seed = 2 }, Pictures, folder["run"]));
+
+        Assert.Contains("another run", error.Message);
+    }
+
+    [Fact]
+    public void A_loss_that_is_not_finite_ends_the_run_with_advice()
+    {
+        using var folder = new TemporaryFolder();
+        var error = Assert.Throws<TrainException>(() => Pretrain.Run(Tiny with { LearningRate = 1e30, WarmupSteps = 1 }, Pictures, folder["run"]));
+
+        Assert.Contains("Try a smaller one", error.Message);
+    }
+}

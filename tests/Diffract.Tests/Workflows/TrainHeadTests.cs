@@ -1,0 +1,124 @@
+using System.Text.Json;
+using Diffract.Data;
+using Diffract.Features;
+using Diffract.Heads;
+using Diffract.Torch;
+using Diffract.Workflows;
+
+namespace Diffract.Tests.Workflows;
+
+public class TrainHeadTests
+{
+    static readonly HeadRecipe Quick = HeadRecipes.Get("default", attention: false) with { Epochs = 6, BatchSize = 16, LearningRates = [1e-3, 1e-2], WeightDecays = [0, 0.1] };
+
+    static FeatureStore Store(TemporaryFolder folder, TinyNet tiny, FeatureRequest? request = null)
+    {
+        Extract.Run(tiny.Backbone, ExtractItems.Of(TinyNet.Pictures(100, 40)), request ?? TinyNet.Request, folder["store"], new() { BatchSize = 20 });
+        return FeatureStore.Open(folder["store"]);
+    }
+
+    public static TheoryData<HeadConfig> Heads => new(
+        new LinearConfig { Pool = 1, BatchNorm = true }, new LinearConfig { Pool = 4 }, new LinearConfig { Pool = 1, Hidden = [16] },
+        new AttentionConfig { Dim = 32, Heads = 2, Depth = 1, Tokens = new TokenConfig.Projected(4, TokenNorm.Channels) });
+
+    [Theory, MemberData(nameof(Heads))]
+    public void A_trained_head_is_a_file_that_gives_the_same_accuracy_again(HeadConfig head)
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny);
+
+        var result = TrainHead.Run(store, new(head, Quick), folder["head"]);
+
+        using var trained = TrainedHead.Open(Path.Combine(folder["head"], TrainHead.HeadFileName));
+        var again = EvaluateHead.Run(trained, store);
+        Assert.Equal(result.Test.Top1Hits, again.Top1Hits);
+        Assert.Equal(40, result.Test.Pictures);
+        Assert.Equal(4, result.Candidates.Count);
+        Assert.Equal(result.Candidates.Max(c => c.HeldOutAccuracy), result.Chosen!.HeldOutAccuracy);
+        Assert.Equal(BuiltInPictures.ClassNames, trained.ClassNames);
+        using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder["head"], TrainHead.ResultFile)));
+        Assert.Equal(40, json.RootElement.GetProperty("test").GetProperty("confusion").EnumerateArray().Sum(row => row.EnumerateArray().Sum(n => n.GetInt64())));
+        Assert.False(Directory.Exists(Path.Combine(folder["head"], "run")));
+    }
+
+    [Fact]
+    public void A_head_predicts_pictures_as_it_was_evaluated_and_refuses_another_backbone()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny);
+        TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, Quick), folder["head"]);
+        using var trained = TrainedHead.Open(Path.Combine(folder["head"], TrainHead.HeadFileName));
+        var set = TinyNet.Pictures(100, 40);
+        string[] files = [.. Enumerable.Range(100, 5).Select(i => folder[$"{i}.ppm"])];
+        foreach (var (file, i) in files.Select((file, i) => (file, i)))
+        {
+            File.WriteAllBytes(file, set.ReadBytes(100 + i));
+        }
+
+        var predictions = EvaluateHead.Predict(trained, tiny.Backbone, [.. files, folder["missing.png"]]).ToList();
+        using var off = GradMode.Off();
+        var logits = trained.Head.Forward(trained.Inputs.Gather(store, [100, 101, 102, 103, 104], _ => (0, 0)), training: false).Softmax(1).ToArray<float>();
+
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal(logits.AsSpan(10 * i, 10).ToArray(), predictions[i].Probabilities, (a, b) => Math.Abs(a - b) < 1e-4);
+            Assert.Equal(1, predictions[i].Probabilities.Sum(), 1e-5);
+        }
+        Assert.NotNull(predictions[5].Error);
+        var error = Assert.Throws<HeadConfigException>(() => EvaluateHead.Predict(trained, tiny.Backbone with { Sha256 = new string('c', 64) }, files).ToList());
+        Assert.Contains("tiny.safetensors", error.Message);
+    }
+
+    [Fact]
+    public void Training_stopped_and_started_again_ends_with_the_same_head()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny, TinyNet.Request with { Flip = true, Draws = 2 });
+        var request = new TrainHeadRequest(new AttentionConfig { Dim = 32, Heads = 2, Depth = 1, Tokens = new TokenConfig.Projected(4, TokenNorm.Batch) }, Quick with { LearningRates = [1e-3], WeightDecays = [0.1] });
+        TrainHead.Run(store, request, folder["whole"]);
+
+        using var stop = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => TrainHead.Run(store, request, folder["parts"], p => { if (p.Done > p.Total / 2) { stop.Cancel(); } }, stop.Token));
+        Assert.True(Directory.Exists(folder["parts/run"]));
+        TrainHead.Run(store, request, folder["parts"]);
+
+        var (whole, parts) = (TemporaryFolder.Contents(folder["whole"]), TemporaryFolder.Contents(folder["parts"]));
+        Assert.Equal(whole["head.safetensors"], parts["head.safetensors"]);
+        Assert.Equal(whole["result.json"], parts["result.json"]);
+    }
+
+    [Fact]
+    public void The_test_pictures_have_no_part_in_training_or_choosing()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny);
+        var test = store.RowsOf(PictureSplit.Test).ToHashSet();
+        var asked = new List<int>();
+
+        var result = TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, Quick) { PerClass = 5 }, folder["head"]);
+
+        Assert.Equal(50, result.TrainPictures);
+        Assert.All(Enumerable.Range(0, store.Rows).Where(row => store.Splits[row] == PictureSplit.Train), row => Assert.DoesNotContain(row, test));
+        Assert.Contains("used once", result.Choice);
+    }
+
+    [Fact]
+    public void What_a_store_lacks_is_said_in_one_error()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny);
+
+        var pool = Assert.Throws<FeatureStoreException>(() => TrainHead.Run(store, new(new LinearConfig { Pool = 3 }, Quick), folder["a"]));
+        var block = Assert.Throws<FeatureStoreException>(() => TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, Quick) { Blocks = [3] }, folder["b"]));
+
+        Assert.Contains("Extract with --pool 3", pool.Message);
+        Assert.Contains("it holds t 50,200, blocks 4,5", block.Message);
+    }
+}
