@@ -24,7 +24,11 @@ sealed class HeadConfigReader
             case "linear" or "mlp":
                 CheckKeys("", json, kind == "mlp" ? [.. common, "pool", "batchNorm", "hidden"] : [.. common, "pool", "batchNorm"]);
                 var linear = new LinearConfig();
-                linear = linear with { Pool = Integer(json, "pool", linear.Pool), BatchNorm = Boolean(json, "batchNorm", linear.BatchNorm), Hidden = Integers(json, "hidden"), Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0) };
+                linear = linear with
+                {
+                    Pool = Integer(json, "pool", linear.Pool), BatchNorm = Boolean(json, "batchNorm", linear.BatchNorm), Hidden = Integers(json, "hidden"),
+                    Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
+                };
                 if (kind == "mlp" && linear.Hidden.Count == 0)
                 {
                     _faults.Add("kind is mlp and hidden is not given; expected a list of widths, or kind linear");
@@ -36,7 +40,8 @@ sealed class HeadConfigReader
                 return attention with
                 {
                     Tokens = Tokens(json) ?? attention.Tokens,
-                    Dim = Integer(json, "dim", attention.Dim), Depth = Integer(json, "depth", attention.Depth), Heads = Integer(json, "heads", attention.Heads), MlpRatio = Real(json, "mlpRatio", attention.MlpRatio),
+                    Dim = Integer(json, "dim", attention.Dim), Depth = Integer(json, "depth", attention.Depth),
+                    Heads = Integer(json, "heads", attention.Heads), MlpRatio = Real(json, "mlpRatio", attention.MlpRatio),
                     Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
                 };
             default:

@@ -32,7 +32,8 @@ public sealed class LinearGrid
         {
             var norm = p["norm"];
             _norm = new(norm, config.Inputs);
-            _normState = [.. p.Store.All.Where(pair => pair.Key.StartsWith(norm.Prefix + ".", StringComparison.Ordinal)).Select(pair => new KeyValuePair<string, Tensor>("norm" + pair.Key[norm.Prefix.Length..], pair.Value))];
+            _normState = [.. p.Store.All.Where(pair => pair.Key.StartsWith(norm.Prefix + ".", StringComparison.Ordinal))
+                .Select(pair => new KeyValuePair<string, Tensor>("norm" + pair.Key[norm.Prefix.Length..], pair.Value))];
         }
         _weight = p.Get("weight", [k, .. one], stack => Repeat(stack, one, Inits.KaimingUniform));
         _bias = p.Get("bias", [k, config.Classes, 1], stack => Repeat(stack, [config.Classes, 1], Inits.BiasOf(one)));

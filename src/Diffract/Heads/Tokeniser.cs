@@ -19,15 +19,15 @@ sealed class ProjectedTokeniser(Params p, FeatureSpec block, TokenConfig.Project
     readonly LayerNorm? _joint = tokens.Norm == TokenNorm.Joint ? new(p[1], block.Channels, Math.Min(block.Height, tokens.Size), Math.Min(block.Width, tokens.Size)) : null;
     readonly BatchNorm2d? _batch = tokens.Norm == TokenNorm.Batch ? new(p[1], block.Channels) : null;
     readonly LayerNorm? _channels = tokens.Norm == TokenNorm.Channels ? new(p[1], block.Channels) : null;
-    readonly Tensor _weight = p[2].Get("weight", [dim, block.Channels, 1, 1], Inits.KaimingUniform), _bias = p[2].Get("bias", [dim], Inits.BiasOf(dim, block.Channels));
+    readonly Conv2d _projection = new(p[2], block.Channels, dim, kernel: 1);
 
     public override Tensor Forward(Tensor map, bool training)
     {
         using var scope = new TensorScope();
         var pooled = map.Size(2) == _height && map.Size(3) == _width ? map : Aten.AdaptiveAvgPool2d(map, _height, _width);
-        var normed = _joint?.Forward(pooled) ?? _batch?.Forward(pooled, training) ?? pooled;
-        var places = Flattened(normed);                                                    // (N, T, C)
-        return scope.Return(Aten.Linear(_channels?.Forward(places) ?? places, _weight.Flatten(1), _bias));
+        var normed = _joint?.Forward(pooled) ?? _batch?.Forward(pooled, training)
+            ?? _channels!.Forward(pooled.Permute(0, 2, 3, 1)).Permute(0, 3, 1, 2);         // (N, C, h, w)
+        return scope.Return(Flattened(_projection.Forward(normed)));
     }
 }
 

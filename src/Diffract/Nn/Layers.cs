@@ -9,17 +9,15 @@ public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bia
     readonly Tensor _weight = full ? p.GetFull("weight", [outFeatures, inFeatures], Inits.KaimingUniform) : p.Get("weight", [outFeatures, inFeatures], Inits.KaimingUniform);
     readonly Tensor? _bias = !bias ? null : full ? p.GetFull("bias", [outFeatures], Inits.BiasOf(outFeatures, inFeatures)) : p.Get("bias", [outFeatures], Inits.BiasOf(outFeatures, inFeatures));
 
-    public Tensor Forward(Tensor x)                                                        // (..., in) -> (..., out)
-    {
-        var type = _weight.DType.Size() < x.DType.Size() ? _weight.DType : x.DType;
-        return Aten.Linear(x.To(type), _weight.To(type), _bias?.To(type));
-    }
+    public Tensor Forward(Tensor x) => Product(x, _weight, _bias);                         // (..., in) -> (..., out)
 
-    /// <summary>The outputs from one on alone: (..., in) -> (..., count).</summary>
-    public Tensor ForwardPart(Tensor x, long first, long count)
+    /// <summary>Some of the outputs alone: (..., in) -> (..., count).</summary>
+    public Tensor ForwardPart(Tensor x, long first, long count) => Product(x, _weight.Narrow(0, first, count), _bias?.Narrow(0, first, count));
+
+    static Tensor Product(Tensor x, Tensor weight, Tensor? bias)
     {
-        var type = _weight.DType.Size() < x.DType.Size() ? _weight.DType : x.DType;
-        return Aten.Linear(x.To(type), _weight.Narrow(0, first, count).To(type), _bias?.Narrow(0, first, count).To(type));
+        var type = weight.DType.Size() < x.DType.Size() ? weight.DType : x.DType;
+        return Aten.Linear(x.To(type), weight.To(type), bias?.To(type));
     }
 }
 

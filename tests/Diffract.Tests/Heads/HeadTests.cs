@@ -47,6 +47,23 @@ public class HeadTests
     }
 
     [Fact]
+    public void AttentionHead_with_the_norm_over_channels_standardises_each_place()
+    {
+        using var scope = new TensorScope();
+        Torch.Torch.ManualSeed(7);
+        using var store = ParameterStore.New();
+        var head = (TwoSteps with { Ts = [10], Tokens = new TokenConfig.Projected(4, TokenNorm.Channels) }).Build(store.Root);
+        var maps = Maps(TwoSteps with { Ts = [10] });
+        var scale = Aten.Rand([5, 1, 4, 4]) + 1.0;
+
+        var logits = head.Forward(maps, training: true);
+        maps[new(10, 2)] = maps[new(10, 2)] * scale + Aten.Randn([5, 1, 4, 4]);            // another mean and size for every place
+
+        AssertClose(logits, head.Forward(maps, training: true), 1e-4);                     // epsilon is not scaled along
+        Assert.Equal([6], store.Parameters["pre_layer.2.1.weight"].Shape);
+    }
+
+    [Fact]
     public void LinearHead_enlarges_a_map_that_is_smaller_than_its_pool()
     {
         using var scope = new TensorScope();
