@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Diffract.Metrics;
 
@@ -27,13 +28,16 @@ sealed class Candidates
     /// <summary>Offers values of consecutive indices, none of them NaN. Rows may be worked on in parallel.</summary>
     public void Offer(int row, ReadOnlySpan<float> values, int firstIndex)
     {
-        var i = 0;
-        for (; i + Vector<float>.Count <= values.Length; i += Vector<float>.Count)
+        var vectors = MemoryMarshal.Cast<float, Vector<float>>(values);
+        var threshold = new Vector<float>(_thresholds[row]);
+        for (var v = 0; v + 4 <= vectors.Length; v += 4)
         {
-            if (!Vector.GreaterThanAny(new Vector<float>(values[i..]), new Vector<float>(_thresholds[row]))) { continue; }
-            for (var lane = 0; lane < Vector<float>.Count; lane++) { Offer(row, values[i + lane], firstIndex + i + lane); }
+            var largest = Vector.Max(Vector.Max(vectors[v], vectors[v + 1]), Vector.Max(vectors[v + 2], vectors[v + 3]));
+            if (!Vector.GreaterThanAny(largest, threshold)) { continue; }
+            for (var i = v * Vector<float>.Count; i < (v + 4) * Vector<float>.Count; i++) { Offer(row, values[i], firstIndex + i); }
+            threshold = new(_thresholds[row]);
         }
-        for (; i < values.Length; i++) { Offer(row, values[i], firstIndex + i); }
+        for (var i = vectors.Length / 4 * 4 * Vector<float>.Count; i < values.Length; i++) { Offer(row, values[i], firstIndex + i); }
     }
 
     public void Offer(int row, float value, int index)
@@ -47,6 +51,7 @@ sealed class Candidates
     public ReadOnlySpan<ulong> Take(int row)
     {
         Shrink(row);
+        Keys(row).Sort();
         return Keys(row);
     }
 
@@ -69,11 +74,33 @@ sealed class Candidates
 
     void Shrink(int row)
     {
-        Keys(row).Sort();
-        if (_counts[row] >= _keep)
+        if (_counts[row] < _keep) { return; }
+        var last = Select(Keys(row), _keep - 1);
+        (_counts[row], _thresholds[row]) = (_keep, Value(last));
+    }
+
+    // Hoare's selection: brings the key that sorting would bring to `place` there, lower ones before it, higher ones behind it.
+    static ulong Select(Span<ulong> keys, int place)
+    {
+        var (low, high) = (0, keys.Length - 1);
+        while (low < high)
         {
-            _counts[row] = _keep;
-            _thresholds[row] = Value(Keys(row)[^1]);
+            var pivot = keys[(low + high) >>> 1];
+            var (i, j) = (low, high);
+            while (i <= j)
+            {
+                while (keys[i] < pivot) { i++; }
+                while (keys[j] > pivot) { j--; }
+                if (i <= j)
+                {
+                    (keys[i], keys[j]) = (keys[j], keys[i]);
+                    (i, j) = (i + 1, j - 1);
+                }
+            }
+            if (place <= j) { high = j; }
+            else if (place >= i) { low = i; }
+            else { break; }
         }
+        return keys[place];
     }
 }
