@@ -19,8 +19,6 @@ public sealed record ExtractSummary(StoreManifest Manifest, bool AlreadyThere)
 /// <summary>Pictures to a feature store: shard by shard, each whole or not at all, so that a run that was stopped goes on where it was.</summary>
 public static class Extract
 {
-    const int ShardBytes = 64 << 20;
-
     /// <exception cref="FeatureStoreException">The folder holds features that were made differently; the message says what differs.</exception>
     /// <exception cref="PictureException">With <see cref="ExtractOptions.Strict"/>: a picture cannot be read. Always: no picture can.</exception>
     public static ExtractSummary Run(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions? options = null, Device? device = null,
@@ -39,11 +37,12 @@ public static class Extract
             {
                 return new(existing, AlreadyThere: true);
             }
-            how = existing.How;                                                            // the same but for the batch size, which it keeps
+            WriteShards(existing, items, extractor, folder, options, report, cancellation); // with the batch and shard sizes it was begun with
+            return new(Finish(existing, items, folder), AlreadyThere: false);
         }
         var manifest = new StoreManifest
         {
-            How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = ShardPictures(request, extractor),
+            How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = (int)Math.Clamp(options.ShardBytes / BytesPerPicture(request, extractor) / 16 * 16, 16, 4096),
         };
         manifest.Write(folder);
         WriteShards(manifest, items, extractor, folder, options, report, cancellation);
@@ -53,9 +52,6 @@ public static class Extract
     /// <summary>Bytes that one picture's features take in a store.</summary>
     public static long BytesPerPicture(FeatureRequest request, FeatureExtractor extractor) =>
         request.Names.Sum(name => request.Shape(name, extractor.Layout).Aggregate(1L, (a, b) => a * b)) * request.StoredAs.Size();
-
-    static int ShardPictures(FeatureRequest request, FeatureExtractor extractor) =>
-        (int)Math.Clamp(ShardBytes / BytesPerPicture(request, extractor) / 16 * 16, 16, 4096);
 
     static JsonObject How(Backbone backbone, ExtractItems items, FeatureRequest request, int batch) => new()
     {

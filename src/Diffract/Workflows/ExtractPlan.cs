@@ -57,6 +57,8 @@ public sealed record ExtractOptions
 {
     /// <summary>Pictures a pass; null: 64 below 64x64 pixels, 16 below 128x128, else 4. A store that is taken up again keeps its own.</summary>
     public int? BatchSize { get; init; }
+    /// <summary>Bytes of features a shard, about; a store that is taken up again keeps its own.</summary>
+    public long ShardBytes { get; init; } = 64 << 20;
     /// <summary>Threads that read and decode.</summary>
     public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount);
     /// <summary>Stop at the first picture that cannot be read, instead of leaving it out.</summary>

@@ -26,8 +26,8 @@ public class ExtractTests
         var rows = store.ReadRows().ToList();
         Assert.Equal(store.Labels, rows.Select(row => (long)store.Manifest.ClassNames.ToList().IndexOf(row.Class!)));
         Assert.Equal(new string('a', 64), (string?)store.Manifest.How["model"]!["sha256"]);
-        var both = store.Gather(new(200, 5, 4), [7, 3]);
-        Assert.Equal(both.Select(0, 1).ToArray<float>(), store.Gather(new(200, 5, 4), [3]).ToArray<float>());
+        var both = store.Gather(new FeatureName(200, 5, 4), [7, 3]);
+        Assert.Equal(both.Select(0, 1).ToArray<float>(), store.Gather(new FeatureName(200, 5, 4), [3]).ToArray<float>());
     }
 
     [Fact]
@@ -35,15 +35,15 @@ public class ExtractTests
     {
         using var folder = new TemporaryFolder();
         using var tiny = new TinyNet();
-        var items = ExtractItems.Of(TinyNet.Pictures(200, 100));
-        var request = TinyNet.Request with { Pools = [0] };                                // large maps, so that there are several shards
-        Extract.Run(tiny.Backbone, items, request, folder["whole"], Small);
+        var items = ExtractItems.Of(TinyNet.Pictures());
+        var shards = Small with { ShardBytes = 1 };                                        // 16 pictures each
+        Extract.Run(tiny.Backbone, items, TinyNet.Request, folder["whole"], shards);
 
         using var stop = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => Extract.Run(tiny.Backbone, items, request, folder["parts"], Small, report: p => { if (p.Done >= 200) { stop.Cancel(); } }, cancellation: stop.Token));
+        Assert.Throws<OperationCanceledException>(() => Extract.Run(tiny.Backbone, items, TinyNet.Request, folder["parts"], shards, report: p => { if (p.Done >= 30) { stop.Cancel(); } }, cancellation: stop.Token));
         Assert.Throws<FeatureStoreException>(() => FeatureStore.Open(folder["parts"]));
         var done = Directory.GetFiles(folder["parts"], "shard-*").Length;
-        Extract.Run(tiny.Backbone, items, request, folder["parts"], Small with { BatchSize = 5 });
+        Extract.Run(tiny.Backbone, items, TinyNet.Request, folder["parts"], Small with { BatchSize = 5 });
 
         Assert.InRange(done, 1, Directory.GetFiles(folder["whole"], "shard-*").Length - 1);
         Assert.Equal(TemporaryFolder.Contents(folder["whole"]), TemporaryFolder.Contents(folder["parts"]));
