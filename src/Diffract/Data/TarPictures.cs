@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
+using Diffract.Torch;
 using Microsoft.Win32.SafeHandles;
 
 namespace Diffract.Data;

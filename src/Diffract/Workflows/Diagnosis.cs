@@ -20,7 +20,7 @@ public sealed record Diagnosis
     /// <summary>NVIDIA's GPUs that the driver knows, whether libtorch can use them or not.</summary>
     public IReadOnlyList<string> Gpus { get; init; } = [];
     public bool HasWebP { get; init; } = true;
-    public string CacheFolder { get; init; } = Data.CacheFolder.Root;
+    public string CacheFolder { get; init; } = Torch.CacheFolder.Root;
     /// <summary>Bytes free on the cache's disk.</summary>
     public long? CacheFree { get; init; }
     /// <summary>The version of the libtorch that LIBTORCH names; null without one.</summary>
@@ -38,14 +38,17 @@ public sealed record Diagnosis
     public static Diagnosis Run()
     {
         var (engine, error) = Engines();
-        var environment = Variables.Except(NativeLibraries.VariablesSet).Select(name => (Name: name, Value: System.Environment.GetEnvironmentVariable(name)))
-            .Where(pair => pair.Value is { Length: > 0 }).ToDictionary(pair => pair.Name, pair => pair.Value!);
+        var environment = UserEnvironment();
         return new()
         {
-            Machine = Machine.Read(), Engine = engine, EngineError = error, Gpus = [.. NvidiaDriver()], HasWebP = WebP.IsThere, CacheFree = Free(Data.CacheFolder.Root),
+            Machine = Machine.Read(), Engine = engine, EngineError = error, Gpus = [.. NvidiaDriver()], HasWebP = WebP.IsThere, CacheFree = Free(Torch.CacheFolder.Root),
             NamedLibtorch = environment.TryGetValue("LIBTORCH", out var folder) ? LibtorchFolder.Version(folder) : null, Environment = environment,
         };
     }
+
+    /// <summary>Of the environment variables that change what libtorch does or how fast, those that the user has set.</summary>
+    public static IReadOnlyDictionary<string, string> UserEnvironment() => Variables.Except(NativeLibraries.VariablesSet).Select(name => (Name: name, Value: System.Environment.GetEnvironmentVariable(name)))
+        .Where(pair => pair.Value is { Length: > 0 }).ToDictionary(pair => pair.Name, pair => pair.Value!);
 
     static (EngineFacts?, string?) Engines()
     {

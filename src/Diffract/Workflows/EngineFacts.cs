@@ -38,6 +38,14 @@ public sealed partial record EngineFacts(string Version, string? Path, string? S
             Torch.Torch.Threads, Torch.Torch.CudaDevices, rate, PictureOperators.LibraryPath, pictureError);
     }
 
+    /// <summary>libtorch, BLAS and oneDNN in one line.</summary>
+    /// <exception cref="TorchException">libtorch cannot be loaded.</exception>
+    public static string Describe()
+    {
+        var blas = BlasLibrary.Find();
+        return $"libtorch {Torch.Torch.Version}, {blas?.Name ?? "unknown BLAS"} {blas?.Version}{(blas?.Kernel is { } kernel ? $" ({kernel} kernels)" : "")}, oneDNN {First(OneDnnLine(), Torch.Torch.BuildInformation) ?? "none"}";
+    }
+
     /// <summary>torchvision's version, from the file beside its library.</summary>
     public string? PictureVersion => PictureLibrary is { } library && System.IO.Path.Combine(System.IO.Path.GetDirectoryName(library)!, "version.py") is var file && File.Exists(file)
         ? First(VersionLine(), File.ReadAllText(file))

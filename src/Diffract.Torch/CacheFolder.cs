@@ -1,4 +1,4 @@
-namespace Diffract.Data;
+namespace Diffract.Torch;
 
 /// <summary>Where files are kept that can be made or fetched again.</summary>
 public static class CacheFolder
@@ -10,7 +10,7 @@ public static class CacheFolder
         {
             var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
             var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-            return Path.Combine(cache is { Length: > 0 } ? cache : home.Length > 0 ? Path.Combine(home, ".cache") : Path.GetTempPath(), "diffract");
+            return Path.Combine(Path.IsPathRooted(cache) ? cache : home.Length > 0 ? Path.Combine(home, ".cache") : Path.GetTempPath(), "diffract");
         }
     }
 }
