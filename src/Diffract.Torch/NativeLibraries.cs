@@ -17,6 +17,11 @@ public static partial class NativeLibraries
     /// <summary>Where the shim was loaded from; null before the first use of a tensor.</summary>
     public static string? ShimPath { get; private set; }
 
+    /// <summary>The environment variables that were set here, since the user had not.</summary>
+    public static IReadOnlyCollection<string> VariablesSet => Chosen;
+
+    static readonly List<string> Chosen = [];
+
     // The first call into the shim, from whatever thread, comes through here.
     [ModuleInitializer]
     [SuppressMessage("Usage", "CA2255", Justification = "It only registers a callback; a static constructor would wrap the errors of loading in TypeInitializationException.")]
@@ -53,6 +58,7 @@ public static partial class NativeLibraries
         if (SetEnv(name, value, overwrite: 0) == 0 && Environment.GetEnvironmentVariable(name) is null)
         {
             Environment.SetEnvironmentVariable(name, value);
+            Chosen.Add(name);
         }
     }
 

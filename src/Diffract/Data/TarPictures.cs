@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
+using Diffract.Torch;
 using Microsoft.Win32.SafeHandles;
 
 namespace Diffract.Data;
@@ -28,7 +29,7 @@ public static class TarPictures
             Span<byte> magic = stackalloc byte[2];
             if (RandomAccess.Read(handle, magic, 0) != 2 || magic is not [0x1F, 0x8B]) { return Index(name, handle); }
             handle.Dispose();
-            string expanded = Expanded(file, cacheFolder ?? DefaultCache());
+            string expanded = Expanded(file, cacheFolder ?? Path.Combine(CacheFolder.Root, "archives"));
             return Index(name, File.OpenHandle(expanded, options: FileOptions.RandomAccess));
         }
         catch (Exception cause) when (cause is InvalidDataException or IOException or UnauthorizedAccessException)
@@ -127,13 +128,5 @@ public static class TarPictures
             }
             to.Write(buffer, 0, count);
         }
-    }
-
-    static string DefaultCache()
-    {
-        string? cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
-        string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        string parent = cache is { Length: > 0 } ? cache : home.Length > 0 ? Path.Combine(home, ".cache") : Path.GetTempPath();
-        return Path.Combine(parent, "diffract", "archives");
     }
 }

@@ -7,6 +7,8 @@ static unsafe class WebP
 {
     static readonly Lazy<(nint Info, nint Decode)> Library = new(Load);
 
+    public static bool IsThere => Library.Value.Info != 0;
+
     /// <exception cref="InvalidDataException">There is no libwebp, or the header is damaged.</exception>
     public static (int Width, int Height) Size(ReadOnlySpan<byte> file)
     {
@@ -35,7 +37,7 @@ static unsafe class WebP
         return picture;
     }
 
-    static (nint Info, nint Decode) Loaded() => Library.Value.Info != 0
+    static (nint Info, nint Decode) Loaded() => IsThere
         ? Library.Value
         : throw new InvalidDataException("reading WebP needs libwebp (Debian, Ubuntu: apt-get install libwebp7), which was not found");
 

@@ -6,15 +6,7 @@ namespace Diffract.Models;
 public static class ModelCache
 {
     /// <summary>$XDG_CACHE_HOME/diffract/models, or ~/.cache/diffract/models.</summary>
-    public static string Folder
-    {
-        get
-        {
-            var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
-            var root = Path.IsPathRooted(cache) ? cache! : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-            return Path.Combine(root, "diffract", "models");
-        }
-    }
+    public static string Folder => Path.Combine(CacheFolder.Root, "models");
 
     public static string PathOf(PublishedModel model) => Path.Combine(Folder, model.File);
 

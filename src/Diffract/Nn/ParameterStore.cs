@@ -16,8 +16,9 @@ public sealed class ParameterStore : IDisposable
 
     ParameterStore(IReadOnlyDictionary<string, StoredTensor>? source, DType computeType, Device device) => (_source, ComputeType, _device) = (source, computeType, device);
 
-    /// <summary>A store that makes its parameters anew, in float32, from libtorch's seeded generator, in the order they are asked for.</summary>
-    public static ParameterStore New(Device? device = null) => new(null, DType.Float32, device ?? Device.Cpu);
+    /// <summary>A store that makes its parameters anew, from libtorch's seeded generator, in the order they are asked for.</summary>
+    /// <param name="computeType">As for <see cref="From"/>; what is trained wants float32.</param>
+    public static ParameterStore New(Device? device = null, DType computeType = DType.Float32) => new(null, computeType, device ?? Device.Cpu);
 
     /// <summary>A store that reads from a checkpoint, which must stay open until the model is built.</summary>
     /// <param name="source">The state dict.</param> <param name="computeType">float32, or bfloat16 for the weights of products.</param> <param name="device">Where to put them.</param>
@@ -116,7 +117,7 @@ public sealed class ParameterStore : IDisposable
         }
         using var scope = new TensorScope();
         using var off = GradMode.Off();
-        var tensor = _source is null ? Made(shape, init, type) : Read(_source, name, shape, type);
+        var tensor = _source is null ? Made(shape, init, type).To(type) : Read(_source, name, shape, type);
         tensor = tensor.To(_device).Keep();
         into.Add(name, tensor);
         return tensor;

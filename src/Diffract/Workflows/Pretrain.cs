@@ -73,9 +73,7 @@ public static class Pretrain
         {
             var x0 = batches.Next(step, store.Device);                                     // (N, 3, H, W)
             Torch.Torch.ManualSeed(Seeds.Of(config.Seed, (ulong)step, purpose: 1));
-            var t = Aten.RandInt(0, diffusion.Steps, [x0.Size(0)], store.Device);
-            var noise = Aten.Randn(x0.Shape, DType.Float32, store.Device);
-            return GaussianDiffusion.NoiseLoss(net.Forward(diffusion.QSample(x0, t, noise), t), noise);
+            return Pretrain.Loss(net, diffusion, x0);
         }
         TrainLoop.Run(loop, optimizer, [.. Prefixed("model.", store.All), .. Prefixed("ema.", ema.Average)], Loss, ema.Update,
             () => [("heldOutLoss", HeldOutLoss(net, diffusion, held, config.Seed))], report, cancellation);
@@ -84,6 +82,14 @@ public static class Pretrain
         UNetFile.Write(path, config.Net, config.NoiseSchedule, ema.Average.Select(pair => pair.Value.ToEntry(pair.Key)),
             new Dictionary<string, string> { ["diffract.made_with"] = config.Fingerprint(set.Name) });
         return path;
+    }
+
+    // Of random steps and noise.
+    internal static Tensor Loss(UNet net, GaussianDiffusion diffusion, Tensor x0)
+    {
+        var t = Aten.RandInt(0, diffusion.Steps, [x0.Size(0)], x0.Device);
+        var noise = Aten.Randn(x0.Shape, DType.Float32, x0.Device);
+        return GaussianDiffusion.NoiseLoss(net.Forward(diffusion.QSample(x0, t, noise), t), noise);
     }
 
     // The same pictures, steps and noise each time, so that the figure moves only with the weights.
@@ -102,9 +108,7 @@ public static class Pretrain
         {
             using var part = new TensorScope();
             var x0 = held.Narrow(0, at, Math.Min(64, held.Size(0) - at));
-            var t = Aten.RandInt(0, diffusion.Steps, [x0.Size(0)], x0.Device);
-            var noise = Aten.Randn(x0.Shape, DType.Float32, x0.Device);
-            sum += GaussianDiffusion.NoiseLoss(net.Forward(diffusion.QSample(x0, t, noise), t), noise).Item() * x0.Size(0);
+            sum += Loss(net, diffusion, x0).Item() * x0.Size(0);
         }
         net.Training = true;
         return sum / held.Size(0);

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.Text.Json;
+using Diffract.Models;
+using Diffract.Workflows;
+
+namespace Diffract.Cli.Bench;
+
+/// <summary>`bench extract`: the pass of a net to a block, which is nearly all that extraction costs.</summary>
+static class ExtractBench
+{
+    public static Command Create()
+    {
+        var common = new BenchOptions("full256", batch: 4, repeat: 3);
+        var block = new Option<int>("--block") { Description = "Where the pass stops", DefaultValueFactory = _ => 24 };
+        var model = new Option<string?>("--model") { Description = "A checkpoint of the same net, instead of random weights made in memory", HelpName = "CKPT" };
+        var verb = new Command("extract", "Seconds a picture for the pass to a block") { block, model };
+        common.All.ToList().ForEach(verb.Options.Add);
+        verb.SetAction(arguments =>
+        {
+            common.Check(arguments);
+            var blocks = new UNetLayout(BenchNets.Config(arguments.GetValue(common.Config)!)).Blocks.Count;
+            if (arguments.GetValue(block) < 1 || arguments.GetValue(block) > blocks)
+            {
+                throw new ArgumentException($"--block {arguments.GetValue(block)}: {arguments.GetValue(common.Config)} has blocks 1 to {blocks}");
+            }
+            if (arguments.GetValue(common.Child))
+            {
+                common.SetThreads(arguments);
+                var (batch, precision) = (arguments.GetValue(common.Batch), CommonOptions.ParsePrecision(arguments.GetValue(common.Precision)!));
+                var sample = arguments.GetValue(model) is { } file
+                    ? Workflows.Bench.Extract(file, arguments.GetValue(block), batch, precision, repeat: 1)
+                    : Workflows.Bench.Extract(BenchNets.Config(arguments.GetValue(common.Config)!), arguments.GetValue(block), batch, precision, repeat: 1);
+                Console.WriteLine(JsonSerializer.Serialize(sample, JsonOutput.Options));
+                return 0;
+            }
+            return Compare(common, arguments, arguments.GetValue(block), arguments.GetValue(model)).Run(common, arguments);
+        });
+        return verb;
+    }
+
+    static Comparison Compare(BenchOptions common, ParseResult arguments, int block, string? model)
+    {
+        var config = arguments.GetValue(common.Config)!;
+        var precisions = common.Precisions(arguments);
+        List<string> told = [.. common.Common(arguments), "--block", Peer.Text(block)];
+        List<Contender> contenders = [.. precisions.Select(precision => Contender.Ours($"Diffract {precision}", "extract", [.. told, "--precision", precision, .. model is null ? (string[])[] : ["--model", model]]))];
+        List<(string, string)> ratios = [];
+        if (Peer.Of(arguments, common) is { } peer)
+        {
+            const string Stopped = "PyTorch fp32", Best = "PyTorch bf16, channels last", Full = "PyTorch fp32, all blocks";
+            contenders.Add(peer.Contender(Stopped, "time", [.. told, "--repeat", "1"]));
+            if (precisions.Contains("bf16"))
+            {
+                contenders.Add(peer.Contender(Best, "time", [.. told, "--repeat", "1", "--dtype", "bfloat16", "--channels-last"]));
+            }
+            contenders.Add(peer.Contender(Full, "time", [.. told, "--repeat", "1", "--full"]));
+            ratios.AddRange(precisions.Select(precision => ($"Diffract {precision}", precision == "bf16" ? Best : Stopped)));
+            ratios.AddRange(precisions.Select(precision => ($"Diffract {precision}", Full)));
+        }
+        return new(config == "full256" ? "extract" : $"extract-{config}", $"{config}: the pass to block {block}, batch {arguments.GetValue(common.Batch)}", contenders, ratios);
+    }
+}

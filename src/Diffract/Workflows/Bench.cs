@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using Diffract.Diffusion;
+using Diffract.Models;
+using Diffract.Nn;
+using Diffract.Optim;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>What one process has measured.</summary>
+/// <param name="SecondsPerPicture">One value for each repetition.</param>
+/// <param name="PeakBytes">The most memory that the process has held; null where the system does not tell.</param>
+/// <param name="WeightBytes">Of which the net's parameters.</param>
+/// <param name="Threads">Threads that one operator could use.</param>
+/// <param name="Engine">libtorch and its libraries, with versions.</param>
+public sealed record BenchSample(IReadOnlyList<double> SecondsPerPicture, long? PeakBytes, long WeightBytes, int Threads, string Engine);
+
+/// <summary>Times the program's own work, in this process. For a clean peak of memory, a process should measure once.</summary>
+public static class Bench
+{
+    /// <summary>The pass to a block on random pictures, without gradients, after a warm-up.</summary>
+    /// <param name="config">The net, with random weights.</param> <param name="block">Where the pass stops.</param> <param name="precision">Of weights and maps.</param>
+    public static BenchSample Extract(UNetConfig config, int block, int batch, DType precision, int repeat)
+    {
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        using var store = ParameterStore.New(computeType: precision);
+        return Extract(BenchNets.Build(store, config, block), store, block, batch, repeat);
+    }
+
+    /// <summary>The same with the weights of a checkpoint.</summary>
+    public static BenchSample Extract(string model, int block, int batch, DType precision, int repeat)
+    {
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        using var loaded = UNetLoader.Open(model, precision: precision, lastBlock: block);
+        return Extract(loaded.Net, loaded.Store, block, batch, repeat);
+    }
+
+    static BenchSample Extract(UNet net, ParameterStore store, int block, int batch, int repeat)
+    {
+        var x = Aten.Randn([batch, net.Config.InChannels, net.Config.ImageSize, net.Config.ImageSize]);
+        var t = Aten.Full([batch], 150, DType.Int64);
+        return Sample(store, batch, warmUp: 1, repeat, _ => net.ForwardFeatures(x, t, [block]));
+    }
+
+    /// <summary>Whole steps of pre-training: noise, pass, loss, gradients, AdamW; the average of the weights is left out.</summary>
+    /// <param name="precision">Of maps and products; the weights are float32.</param>
+    public static BenchSample Train(UNetConfig config, int batch, DType precision, int repeat)
+    {
+        using var scope = new TensorScope();
+        using var store = ParameterStore.New();
+        var net = BenchNets.Build(store, config, computeType: precision);
+        net.Training = true;
+        store.RequireGrad(true);
+        var recipe = new PretrainConfig { Net = config };
+        using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(recipe.NoiseSchedule));
+        using var optimizer = new AdamW([new([.. store.Parameters.Values], WeightDecay: recipe.WeightDecay)]) { LearningRate = recipe.LearningRate };
+        return Sample(store, batch, warmUp: 2, repeat, step =>
+        {
+            var x0 = Aten.Rand([batch, config.InChannels, config.ImageSize, config.ImageSize]) * 2 - 1;
+            Pretrain.Loss(net, diffusion, x0).Backward();
+            optimizer.Step(step);
+        });
+    }
+
+    static BenchSample Sample(ParameterStore store, int batch, int warmUp, int repeat, Action<int> action)
+    {
+        var seconds = new List<double>();
+        for (var i = 0; i < warmUp + repeat; i++)
+        {
+            using var turn = new TensorScope();
+            var clock = Stopwatch.StartNew();
+            action(i);
+            if (i >= warmUp)
+            {
+                seconds.Add(clock.Elapsed.TotalSeconds / batch);
+            }
+        }
+        return new(seconds, PeakMemory("self"), store.Parameters.Values.Sum(p => p.Elements * p.DType.Size()), Torch.Torch.Threads, EngineFacts.Describe());
+    }
+
+    /// <summary>The most memory that a process has held, in bytes; null where the system does not tell.</summary>
+    /// <param name="process">"self", or its number.</param>
+    public static long? PeakMemory(string process)
+    {
+        try
+        {
+            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return line?.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries) is [_, var kilobytes, ..] ? long.Parse(kilobytes) * 1024 : null;
+        }
+        catch (IOException)
+        {
+            return null;                                                                   // it has ended
+        }
+    }
+}
