@@ -4,5 +4,5 @@ namespace Diffract.Cli;
 
 static class Verbs
 {
-    public static IEnumerable<Command> All => [PretrainVerb.Create(), ExtractVerb.Create(), TrainVerb.Create(), EvaluateVerb.Create(), PredictVerb.Create()];
+    public static IEnumerable<Command> All => [ForwardVerb.Create(), PretrainVerb.Create(), ExtractVerb.Create(), TrainVerb.Create(), EvaluateVerb.Create(), PredictVerb.Create()];
 }
