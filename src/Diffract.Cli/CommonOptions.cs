@@ -8,10 +8,6 @@ static class CommonOptions
 {
     public static Option<string> Data() => new("--data") { Description = "Folder of class folders, a .tar or .tar.gz of the same, or builtin:train=N,test=M", Required = true, HelpName = "DIR" };
 
-    public static Option<string> Model() => new("--model") { Description = "A checkpoint, or the name of one that was fetched (see models)", Required = true, HelpName = "FILE" };
-
-    public static Option<string?> Config() => new("--config") { Description = "The net as JSON of guided-diffusion's flags, for what the weights do not say", HelpName = "FILE" };
-
     public static Option<string> Out(string what) => new("--out") { Description = what, Required = true, HelpName = "PATH" };
 
     public static Option<bool> Json() => new("--json") { Description = "Progress and results as JSON lines" };

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using Diffract.Models;
-using Diffract.Torch;
 using Diffract.Workflows;
 
 namespace Diffract.Cli;
@@ -9,17 +7,19 @@ static class ForwardVerb
 {
     public static Command Create()
     {
-        var (model, config) = (CommonOptions.Model(), CommonOptions.Config());
+        var backbone = new BackboneOptions();
         var input = new Option<string>("--input") { Description = "Tensors x (N,3,H,W) float32, timesteps (N), and y (N) int64 where classes are wanted", Required = true, HelpName = "FILE" };
         var output = CommonOptions.Out("Safetensors file for block/01 ... and out");
-        var (precision, device) = (CommonOptions.Precision("fp32"), CommonOptions.DeviceOption());
-        var verb = new Command("forward", "Run a net once over given tensors and write what every block puts out") { model, config, input, output, precision, device };
+        var verb = new Command("forward", "Run a net once over given tensors and write what every block puts out") { input, output };
+        foreach (var option in backbone.All)
+        {
+            verb.Options.Add(option);
+        }
         verb.SetAction(arguments =>
         {
-            using var net = UNetLoader.Open(arguments.GetValue(model)!, arguments.GetValue(config), CommonOptions.ParsePrecision(arguments.GetValue(precision)!), Device.Parse(arguments.GetValue(device)!));
-            ModelNotes.Print(net.Recognised);
-            var count = Forward.Run(net, arguments.GetValue(input)!, arguments.GetValue(output)!);
-            Console.WriteLine($"{count} pictures through {net.Net.Last} blocks of {net.Recognised.Description}: {arguments.GetValue(output)}");
+            using var net = backbone.Open(arguments, lastBlock: null);
+            var count = Forward.Run(net.Loaded, arguments.GetValue(input)!, arguments.GetValue(output)!);
+            Console.WriteLine($"{count} pictures through {net.Loaded.Net.Last} blocks of a {net.Loaded.Recognised.Description}: {arguments.GetValue(output)}");
             return 0;
         });
         return verb;

@@ -4,5 +4,8 @@ namespace Diffract.Cli;
 
 static class Verbs
 {
-    public static IEnumerable<Command> All => [ForwardVerb.Create(), PretrainVerb.Create(), ExtractVerb.Create(), TrainVerb.Create(), EvaluateVerb.Create(), PredictVerb.Create()];
+    public static IEnumerable<Command> All =>
+    [
+        ModelsVerb.Create(), InfoVerb.Create(), ForwardVerb.Create(), PretrainVerb.Create(), ExtractVerb.Create(), TrainVerb.Create(), EvaluateVerb.Create(), PredictVerb.Create(),
+    ];
 }
