@@ -29,6 +29,7 @@ public sealed record CheckpointKind(CheckpointFamily Family, string Description)
         ("diffract.head", CheckpointFamily.Head, "a head trained with Diffract"),
         ("how.sha256", CheckpointFamily.Other, "features: a shard of a store made by `diffract extract`"),
         ("fingerprint", CheckpointFamily.TrainingState, "the state of a training run with Diffract, to be taken up again"),
+        ("diffract.model_sha256", CheckpointFamily.Other, "what the blocks of a net put out (`diffract forward`)"),
     ];
 
     /// <param name="names">Of all tensors.</param> <param name="metadata">Of a safetensors file; may be null.</param>
