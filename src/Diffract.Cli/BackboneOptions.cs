@@ -19,10 +19,7 @@ sealed class BackboneOptions(bool modelRequired = true)
     {
         var device = Torch.Device.Parse(arguments.GetValue(Device)!);
         var loaded = UNetLoader.Open(model ?? arguments.GetValue(Model)!, arguments.GetValue(Config), precision ?? CommonOptions.ParsePrecision(arguments.GetValue(Precision)!), device, lastBlock);
-        foreach (var assumption in loaded.Recognised.Assumptions)
-        {
-            Console.Error.WriteLine("note: " + assumption);
-        }
+        ModelNotes.Print(loaded.Recognised);
         return new(loaded, device);
     }
 }

@@ -5,5 +5,10 @@ namespace Diffract.Cli;
 
 static class Verbs
 {
-    public static IEnumerable<Command> All => [PretrainVerb.Create(), ExtractVerb.Create(), TrainVerb.Create(), EvaluateVerb.Create(), PredictVerb.Create(), DoctorVerb.Create(), BenchVerb.Create()];
+    /// <summary>In the order of help: what people begin with first.</summary>
+    public static IEnumerable<Command> All =>
+    [
+        DemoVerb.Create(), DoctorVerb.Create(), ModelsVerb.Create(), InfoVerb.Create(), ExtractVerb.Create(), TrainVerb.Create(), EvaluateVerb.Create(), PredictVerb.Create(),
+        KnnVerb.Create(), PretrainVerb.Create(), SheetVerb.Create(), ConvertVerb.Create(), ForwardVerb.Create(), BenchVerb.Create(),
+    ];
 }

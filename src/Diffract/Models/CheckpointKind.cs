@@ -23,9 +23,22 @@ public sealed record CheckpointKind(CheckpointFamily Family, string Description)
         (["model.", "ema.", "optimizer."], [], CheckpointFamily.TrainingState, "the state of a training run"),
     ];
 
-    /// <param name="names">Of all tensors.</param>
-    public static CheckpointKind Of(IReadOnlyCollection<string> names)
+    // Keys of the metadata that this program writes.
+    static readonly (string Key, CheckpointFamily Family, string Description)[] Own =
+    [
+        ("diffract.head", CheckpointFamily.Head, "a head trained with Diffract"),
+        ("how.sha256", CheckpointFamily.Other, "features: a shard of a store made by `diffract extract`"),
+        ("fingerprint", CheckpointFamily.TrainingState, "the state of a training run with Diffract, to be taken up again"),
+        ("diffract.model_sha256", CheckpointFamily.Other, "what the blocks of a net put out (`diffract forward`)"),
+    ];
+
+    /// <param name="names">Of all tensors.</param> <param name="metadata">Of a safetensors file; may be null.</param>
+    public static CheckpointKind Of(IReadOnlyCollection<string> names, IReadOnlyDictionary<string, string>? metadata = null)
     {
+        if (metadata is not null && Array.Find(Own, o => metadata.ContainsKey(o.Key)) is { Description: not null } own)
+        {
+            return new(own.Family, own.Description);
+        }
         bool Has(string wanted) => wanted[0] == '*' ? names.Any(n => n.Contains(wanted[1..], StringComparison.Ordinal)) : names.Any(n => n.StartsWith(wanted, StringComparison.Ordinal));
         var known = Array.Find(Known, k => k.All.All(Has) && !k.None.Any(Has));
         return known.Description is null ? new(CheckpointFamily.Unknown, "weights of a kind that Diffract does not know") : new(known.Family, known.Description);

@@ -10,13 +10,17 @@ public static class ModelCache
 
     public static string PathOf(PublishedModel model) => Path.Combine(Folder, model.File);
 
-    /// <summary>The file that is meant: a path to one that exists, or the name of a published checkpoint that has been fetched.</summary>
+    /// <summary>The file that is meant: a path to one that exists, "builtin", or the name of a published checkpoint that has been fetched.</summary>
     /// <exception cref="CheckpointException">There is no such file; the message says how to get it, where the name is known.</exception>
     public static string Resolve(string pathOrName)
     {
         if (File.Exists(pathOrName))
         {
             return pathOrName;
+        }
+        if (pathOrName == BuiltInModel.Name)
+        {
+            return BuiltInModel.Path;
         }
         if (Directory.Exists(pathOrName))
         {

@@ -36,7 +36,7 @@ public static class PublishedModels
         {
             ImageSize = 128, ChannelMult = [1, 1, 2, 3, 4], AttentionFactors = new HashSet<int> { 4, 8, 16 }, NumHeads = 4, NumHeadChannels = null, Classes = ImageNetClasses,
         }),
-        Guided("256x256_diffusion", "ImageNet 256x256, with classes", Adm with { Classes = ImageNetClasses }),
+        Guided("256x256_diffusion", "ImageNet 256x256, with classes", Adm with { Classes = ImageNetClasses }) with { Bytes = 2_215_479_544 },
         Guided("512x512_diffusion", "ImageNet 512x512, with classes", Adm with
         {
             ImageSize = 512, ChannelMult = [0.5, 1, 1, 2, 2, 4, 4], AttentionFactors = new HashSet<int> { 16, 32, 64 }, Classes = ImageNetClasses,

@@ -69,7 +69,10 @@ public static class UNetLoader
     {
         if (group is null)
         {
-            return file.StateDict();
+            const string First = ".time_embed.0.weight";
+            var nets = file.Tensors.Keys.Where(name => name.EndsWith(First, StringComparison.Ordinal)).Select(name => name[..^First.Length]).ToList();
+            return nets.Count < 2 ? file.StateDict()
+                : throw new CheckpointException($"{file.Path}: holds {nets.Count} nets. Name one: {string.Join(" or ", nets.Take(4).Select(net => $"{file.Path}#{net}"))} (features come from the averaged weights, ema)");
         }
         var weights = file.Under(group);
         return weights.Count > 0 ? weights : throw new CheckpointException($"{file.Path}: there is nothing under '{group}'; there is {string.Join(", ", file.Groups.Take(8))}");

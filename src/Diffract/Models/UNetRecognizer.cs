@@ -13,7 +13,7 @@ public sealed record RecognisedNet(UNetConfig Config, string Description, string
     public int Steps { get; init; } = 1000;
     /// <summary>The net is given step times this.</summary>
     public double TimestepScale { get; init; } = 1;
-    /// <summary>The published checkpoint whose shapes these are; null where there is none. Several may share their shapes: the first.</summary>
+    /// <summary>The published checkpoint whose shapes these are; null where there is none. Several may share their shapes: the one with the file's name, else the first.</summary>
     public PublishedModel? Published { get; init; }
 }
 
@@ -27,7 +27,7 @@ public static class UNetRecognizer
     /// <param name="configPath">JSON of guided-diffusion's flags; may be null.</param>
     /// <exception cref="CheckpointException">The file holds no such U-Net.</exception>
     /// <exception cref="UNetConfigException">The configuration cannot be used, or disagrees with the weights.</exception>
-    public static RecognisedNet Recognise(CheckpointFile file, string? configPath = null) => Recognise(file, file.StateDict(), configPath);
+    public static RecognisedNet Recognise(CheckpointFile file, string? configPath = null) => Recognise(file, UNetLoader.Weights(file, null), configPath);
 
     /// <inheritdoc cref="Recognise(CheckpointFile, string?)"/>
     /// <param name="weights">The state dict in it that is meant.</param>
@@ -48,7 +48,7 @@ public static class UNetRecognizer
             CheckAgreement(own, shapes, "its own metadata", file.Path);
             return Checked(new(own, $"{Kind(own)}, pre-trained with Diffract", UNetFile.Schedule(file), []), file.Path);
         }
-        return Checked(Complete(shapes), file.Path);
+        return Checked(Complete(shapes, file.Path), file.Path);
     }
 
     /// <summary>What the shapes alone say; heads, order, picture size and dropout keep defaults.</summary>
@@ -111,7 +111,7 @@ public static class UNetRecognizer
         }
     }
 
-    static void CheckAgreement(UNetConfig config, UNetConfig shapes, string source, string path)
+    internal static void CheckAgreement(UNetConfig config, UNetConfig shapes, string source, string path)
     {
         var faults = UNetFlags.Visible(config, config.ImageSize).Zip(UNetFlags.Visible(shapes, config.ImageSize)).Where(pair => pair.First != pair.Second)
             .Select(pair => $"{pair.First.Flag} is {Or(pair.First.Value)}, the weights say {Or(pair.Second.Value)}").ToList();
@@ -122,15 +122,14 @@ public static class UNetRecognizer
         static string Or(string value) => value.Length == 0 ? "empty" : value;
     }
 
-    static RecognisedNet Complete(UNetConfig shapes)
+    static RecognisedNet Complete(UNetConfig shapes, string path)
     {
-        var published = PublishedModels.All.FirstOrDefault(m => m.Config is { } c && UNetFlags.Visible(c, c.ImageSize).SequenceEqual(UNetFlags.Visible(shapes, c.ImageSize)));
-        if (published is not null)
+        var alike = PublishedModels.All.Where(m => m.Config is { } c && UNetFlags.Visible(c, c.ImageSize).SequenceEqual(UNetFlags.Visible(shapes, c.ImageSize))).ToList();
+        if (alike.Count > 0)
         {
-            var same = PublishedModels.All.Where(m => m != published && m.Config is { } c && UNetFlags.Visible(c, shapes.ImageSize).SequenceEqual(UNetFlags.Visible(shapes, shapes.ImageSize)))
-                .Select(m => m.Name).ToList();
-            var alike = same.Count == 0 ? "" : $" (or {string.Join(", ", same)}, of the same shapes)";
-            return new(published.Config!, $"{Kind(published.Config!)}, in the shapes of {published.Family}'s {published.Name}{alike}", published.Schedule, [])
+            var published = alike.Find(m => m.File == Path.GetFileName(path)) ?? alike[0];
+            var others = alike.Count == 1 ? "" : $" (or {string.Join(", ", alike.Where(m => m != published).Select(m => m.Name))}, of the same shapes)";
+            return new(published.Config!, $"{Kind(published.Config!)}, in the shapes of {published.Family}'s {published.Name}{others}", published.Schedule, [])
             {
                 Steps = published.Steps, TimestepScale = published.TimestepScale, Published = published,
             };

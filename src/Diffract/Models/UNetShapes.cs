@@ -37,6 +37,9 @@ public static class UNetShapes
     /// <summary>Values in a block's parameters.</summary>
     public static long ParameterCount(UNetBlock block, UNetConfig config) => Block(block, config).Sum(p => Product(p.Shape));
 
+    /// <summary>Values in all parameters of the net.</summary>
+    public static long ParameterCount(UNetConfig config) => Parameters(new UNetLayout(config)).Sum(p => Product(p.Shape));
+
     /// <summary>Multiply-adds of convolutions, attention and the embedding's projections for one picture of height x width pixels.</summary>
     public static long MultiplyAdds(UNetBlock block, UNetConfig config, int height, int width)
     {

@@ -184,6 +184,31 @@ public class UNetRecognizerTests
         Assert.Contains("3 heads", Assert.Throws<UNetConfigException>(() => UNetRecognizer.Recognise(file, scratch["net.json"])).Message);
     }
 
+    [Fact]
+    public void Damaged_shapes_end_in_an_error_or_a_configuration_never_otherwise()
+    {
+        var random = new Random(3);
+        var whole = Shapes(Small with { Classes = 3 }).ToList();
+        var refused = 0;
+        for (var round = 0; round < 300; round++)
+        {
+            var shapes = whole.Where(_ => random.Next(40) != 0).ToDictionary(p => p.Key, p => p.Value);
+            foreach (var name in shapes.Keys.Where(_ => random.Next(20) == 0).ToList())
+            {
+                shapes[name] = [.. Enumerable.Range(0, random.Next(6)).Select(_ => random.NextInt64(-1, random.Next(2) == 0 ? 300 : long.MaxValue))];
+            }
+            try
+            {
+                _ = new UNetLayout(UNetRecognizer.FromShapes(shapes, "damaged"));
+            }
+            catch (CheckpointException)
+            {
+                refused++;
+            }
+        }
+        Assert.InRange(refused, 100, 299);
+    }
+
     /// <summary>Zeros under a net's names.</summary>
     static string Write(ScratchFolder scratch, UNetConfig config, Func<string, bool>? keep = null)
     {

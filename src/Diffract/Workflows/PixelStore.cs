@@ -1,0 +1,54 @@
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using Diffract.Data;
+using Diffract.Features;
+using Diffract.Heads;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>
+/// Raw pixels in the form of a feature store, so that the same training serves as the baseline that every representation must beat.
+/// The map is the picture itself, (3, H, W) in [-1, 1], under t = 0 and block 1.
+/// </summary>
+public static class PixelStore
+{
+    /// <summary>Writes the store; one that is there already and holds the same pictures is left.</summary>
+    public static FeatureStore Make(ExtractItems items, int size, string folder)
+    {
+        var request = new FeatureRequest { T = [0], Blocks = [1], Pools = [0], Height = size, Width = size };
+        var how = new JsonObject
+        {
+            // The layout of a net whose first block has three channels; the store's reader asks for it.
+            ["model"] = new JsonObject { ["name"] = "raw pixels", ["sha256"] = new string('0', 64), ["unet"] = new Models.UNetConfig { ImageSize = size, ModelChannels = 32, ChannelMult = [1], AttentionFactors = new HashSet<int>() }.ToJson(), ["noiseSchedule"] = "linear" },
+            ["data"] = new JsonObject { ["name"] = items.Set.Name, ["pictures"] = items.Items.Count, ["listSha256"] = items.ListHash() },
+            ["features"] = request.ToJson(),
+            ["batch"] = 64,
+        };
+        if (File.Exists(Path.Combine(folder, StoreManifest.File)) && StoreManifest.Read(folder) is { Complete: true } existing && StoreManifest.Differences(how, existing.How).Count == 0)
+        {
+            return FeatureStore.Open(folder);
+        }
+        Directory.CreateDirectory(folder);
+        var (values, labels, splits) = (new List<byte[]>(), new List<long>(), new List<long>());
+        var loader = new LoaderOptions { Height = size, Width = size, BatchSize = 64, Workers = Environment.ProcessorCount };
+        foreach (var batch in BatchLoader.Load(items.Set, [.. items.Items.Select(item => new LoadRequest(item.Item))], loader))
+        {
+            var each = new float[batch.Pictures.Count * 3 * size * size];
+            batch.Normalise(each);
+            values.Add(MemoryMarshal.AsBytes(each.AsSpan()).ToArray());
+            labels.AddRange(batch.Pictures.Select(p => (long)items.Set.Items[p.Item].Class));
+            splits.AddRange(batch.Pictures.Select(p => (long)items.Items[p.Request].Split));
+        }
+        SafetensorsWriter.Write(Path.Combine(folder, StoreManifest.ShardName(0)),
+        [
+            new(request.Names.Single().ToString(), DType.Float32, [labels.Count, 3, size, size], stream => values.ForEach(part => stream.Write(part))),
+            SafetensorsEntry.Of("label", [labels.Count], [.. labels]), SafetensorsEntry.Of("split", [splits.Count], [.. splits]),
+        ]);
+        new StoreManifest { How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = items.Items.Count, Complete = true }.Write(folder);
+        return FeatureStore.Open(folder);
+    }
+
+    /// <summary>Logistic regression on all pixels.</summary>
+    public static TrainHeadRequest Request(int size) => new(new LinearConfig { Pool = size, BatchNorm = true }, HeadRecipes.Get("default", attention: false));
+}
