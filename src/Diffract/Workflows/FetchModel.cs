@@ -12,8 +12,8 @@ public static class FetchModel
     /// and that it is the net it should be. Its SHA-256 is kept beside it, and compared when it is asked for again.
     /// </summary>
     /// <param name="folder">Made where it is missing; null: <see cref="ModelCache.Folder"/>.</param>
-    /// <exception cref="IOException">The server cannot be reached or has another file, the disk is full, or the hash differs.</exception>
-    /// <exception cref="CheckpointException">What came is no checkpoint, or another one than it should be.</exception>
+    /// <exception cref="IOException">The server cannot be reached or has another file, or the disk is full.</exception>
+    /// <exception cref="CheckpointException">What came is no checkpoint, its hash differs, or it is another net than it should be.</exception>
     public static FetchedModel Run(PublishedModel model, string? folder = null, DownloadSettings? settings = null, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         var path = Path.Combine(Directory.CreateDirectory(folder ?? ModelCache.Folder).FullName, model.File);
@@ -39,12 +39,12 @@ public static class FetchModel
             using var file = CheckpointFile.Open(partial);
             CheckKind(model, file);
             return model.Sha256 is null || file.Sha256 == model.Sha256 ? file.Sha256
-                : throw new CheckpointException($"{model.Address}: what came has the SHA-256 {file.Sha256}, the published file has {model.Sha256}");
+                : throw new CheckpointException($"{model.Address}: what came has the SHA-256 {file.Sha256}, the published file has {model.Sha256}.");
         }
         catch (Exception exception) when (exception is CheckpointException or UNetConfigException)
         {
             File.Move(partial, refused, overwrite: true);
-            throw new CheckpointException($"{exception.Message} It was put aside as {refused}; the same command fetches it anew.", exception);
+            throw new CheckpointException($"{exception.Message.TrimEnd('.')}. It was put aside as {refused}; the same command fetches it anew.", exception);
         }
     }
 

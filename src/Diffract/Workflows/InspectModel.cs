@@ -25,7 +25,7 @@ public static class InspectModel
     {
         var config = net.Config;
         var layout = new UNetLayout(config);
-        var size = config.ImageSize / config.Stride * config.Stride;
+        var size = Math.Max(1, config.ImageSize / config.Stride) * config.Stride;
         var output = UNetShapes.OutputMultiplyAdds(config, size, size);
         var work = layout.Blocks.Select(block => UNetShapes.MultiplyAdds(block, config, size, size)).ToList();
         var total = work.Sum() + output;
