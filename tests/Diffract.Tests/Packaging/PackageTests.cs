@@ -79,11 +79,10 @@ public class PackageTests(PackagedFolder packed) : IClassFixture<PackagedFolder>
         Assert.Contains("80 rows", extract.Output);
     }
 
-    [Fact]
-    public void The_page_shows_the_sample_as_it_is()
+    [Theory, InlineData("README.md"), InlineData("docs/library.md")]
+    public void A_page_shows_the_sample_as_it_is(string page)
     {
-        var page = File.ReadAllText(Path.Combine(PackagedFolder.Tree, "docs", "library.md"));
-        Assert.Contains($"```csharp\n{File.ReadAllText(PackagedFolder.Sample)}```\n", page);
+        Assert.Contains($"```csharp\n{File.ReadAllText(PackagedFolder.Sample)}```\n", File.ReadAllText(Path.Combine(PackagedFolder.Tree, page)));
     }
 
     static void CheckOutput(Ended run)
