@@ -18,16 +18,16 @@ sealed class BackboneOptions(bool modelRequired = true)
     public LoadedBackbone Open(ParseResult arguments, int? lastBlock, DType? precision = null, string? model = null)
     {
         var device = Torch.Device.Parse(arguments.GetValue(Device)!);
-        var loaded = UNetLoader.Open(model ?? arguments.GetValue(Model)!, arguments.GetValue(Config), precision ?? CommonOptions.ParsePrecision(arguments.GetValue(Precision)!), device, lastBlock);
-        ModelNotes.Print(loaded.Recognised);
-        return new(loaded, device);
+        var backbone = Backbone.Open(model ?? arguments.GetValue(Model)!, arguments.GetValue(Config), precision ?? CommonOptions.ParsePrecision(arguments.GetValue(Precision)!), device, lastBlock);
+        ModelNotes.Print(backbone.Loaded!.Recognised);
+        return new(backbone, device);
     }
 }
 
-/// <summary>A loaded net as workflows take it.</summary>
-sealed record LoadedBackbone(LoadedUNet Loaded, Device Device) : IDisposable
+/// <summary>A backbone and the device that it computes on.</summary>
+sealed record LoadedBackbone(Backbone Backbone, Device Device) : IDisposable
 {
-    public Backbone Backbone { get; } = new(Loaded.Net, Path.GetFileName(Loaded.Path), Loaded.Fingerprint, Loaded.Recognised.Schedule);
+    public LoadedUNet Loaded => Backbone.Loaded!;
 
-    public void Dispose() => Loaded.Dispose();
+    public void Dispose() => Backbone.Dispose();
 }

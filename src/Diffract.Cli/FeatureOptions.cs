@@ -31,16 +31,13 @@ sealed class FeatureOptions(bool dataRequired = true)
 
     public int[]? BlockList(ParseResult arguments) => arguments.GetValue(Blocks) is { } text ? Numbers("--blocks", text) : null;
 
-    /// <summary>24 of 37 blocks, and as deep in other nets.</summary>
-    public static int DefaultBlock(int blocks) => (int)Math.Round(blocks * 24 / 37.0);
-
     public FeatureRequest Request(ParseResult arguments, UNet net, DType precision)
     {
         var (height, width) = arguments.GetValue(Size) is { } size ? ParseSize(size) : (net.Config.ImageSize, net.Config.ImageSize);
         return new()
         {
             T = Numbers("--t", arguments.GetValue(T)!),
-            Blocks = BlockList(arguments) ?? [DefaultBlock(net.Layout.Blocks.Count)],
+            Blocks = BlockList(arguments) ?? [FeatureRequest.DefaultBlock(net.Layout)],
             Pools = Numbers("--pool", arguments.GetValue(Pool)!),
             Flip = arguments.GetValue(Views) switch { null => false, "flip" => true, var other => throw new ArgumentException($"--views {other}: expected flip") },
             Draws = arguments.GetValue(Draws),

@@ -108,8 +108,8 @@ public static partial class NativeLibraries
             }
         }
         throw new TorchException(reasons.Count == 0
-            ? $"{file} was not found beside {AppContext.BaseDirectory} or in DIFFRACT_NATIVE. Build it: in a source tree `./diffract doctor` does so; else run cmake on native/ and set DIFFRACT_NATIVE to the folder of {file}."
-            : $"{file} was found, but libtorch could not be loaded with it: {reasons[^1]}. Install libtorch (Debian, Ubuntu: apt-get install libtorch-dev) or set LIBTORCH to its folder; the shim must be built against the same version.");
+            ? $"{file} was not found beside {AppContext.BaseDirectory} or in DIFFRACT_NATIVE. Build it: in a source tree `./diffract doctor` does so; else run cmake on native/, which the package Diffract.Torch holds too, and set DIFFRACT_NATIVE to the folder of {file}."
+            : $"{file} was found, but libtorch could not be loaded with it: {reasons[^1]}. Install libtorch (Debian, Ubuntu: apt-get install libtorch-dev) or set LIBTORCH to its folder; the shim must be built against the same version: where it was not, run cmake on native/ and set DIFFRACT_NATIVE to the folder of {file}.");
     }
 
     static IEnumerable<string> ShimFolders()
@@ -120,8 +120,13 @@ public static partial class NativeLibraries
         }
         var here = AppContext.BaseDirectory;
         yield return here;
-        yield return Path.Combine(here, "runtimes", RuntimeInformation.RuntimeIdentifier, "native");
-        yield return Path.Combine(here, "runtimes", "linux-x64", "native");
+        yield return Path.Combine(here, "runtimes", RuntimeInformation.RuntimeIdentifier, "native");      // may be debian.12-x64
+        yield return Path.Combine(here, "runtimes", $"linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}", "native");
+        var listed = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";                 // the native folders of the program's packages
+        foreach (var known in listed.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
+        {
+            yield return known;
+        }
         for (var up = new DirectoryInfo(here).Parent; up is not null; up = up.Parent)
         {
             if (File.Exists(Path.Combine(up.FullName, "Diffract.slnx")))

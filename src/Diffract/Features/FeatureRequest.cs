@@ -31,6 +31,14 @@ public sealed record FeatureRequest
     public int? Class { get; init; }
     public ExifPolicy Exif { get; init; } = ExifPolicy.Apply;
 
+    /// <summary>One block at one step, maps averaged to 2 x 2, pictures of the net's own size.</summary>
+    /// <param name="t">Noise step.</param> <param name="block">In the papers' numbering; null: <see cref="DefaultBlock"/>.</param>
+    public static FeatureRequest Of(UNet net, int t = 90, int? block = null) =>
+        new() { T = [t], Blocks = [block ?? DefaultBlock(net.Layout)], Height = net.Config.ImageSize, Width = net.Config.ImageSize };
+
+    /// <summary>24 of 37 blocks, and as deep in other nets.</summary>
+    public static int DefaultBlock(UNetLayout layout) => (int)Math.Round(layout.Blocks.Count * 24 / 37.0);
+
     public int Views => Flip ? 2 : 1;
 
     /// <summary>Passes of the net for one picture.</summary>

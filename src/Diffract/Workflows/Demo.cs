@@ -55,13 +55,13 @@ public static class Demo
             }
             using (var store = Features("random-weights", new(new UNet(random.Root, loaded.Config), "random weights", new string('f', 64), loaded.Recognised.Schedule)))
             {
-                lines.Add(Line("random", "random weights, linear head", store, Linear, folder, config, report, cancellation));
+                lines.Add(Line("random", "random weights, linear head", store, TrainHeadRequest.Linear(), folder, config, report, cancellation));
             }
             using (var store = Features("pretrained", new(loaded.Net, Path.GetFileName(model), loaded.Fingerprint, loaded.Recognised.Schedule)))
             {
                 var channels = (int)store.Shape(store.Request.Names.First())[0];
                 lines.Add(Neighbours(store, config, cancellation));
-                lines.Add(Line("linear", "pre-trained, linear head", store, Linear, folder, config, report, cancellation));
+                lines.Add(Line("linear", "pre-trained, linear head", store, TrainHeadRequest.Linear(), folder, config, report, cancellation));
                 lines.Add(Line("attention", "pre-trained, attention head", store, Attention(channels), folder, config, report, cancellation));
             }
         }
@@ -71,8 +71,6 @@ public static class Demo
 
     /// <summary>The middle block, which the papers' kNN and the built-in model agree on.</summary>
     static int BestBlock(UNetLayout layout) => layout.Middle.Number;
-
-    static TrainHeadRequest Linear => new(new LinearConfig { Pool = 2, BatchNorm = true }, HeadRecipes.Get("default", attention: false));
 
     static TrainHeadRequest Attention(int channels) => new(HeadRecipes.Head("default", attention: true, 0, channels), HeadRecipes.Get("default", attention: true) with { LearningRates = [1e-3], Epochs = 20 });
 

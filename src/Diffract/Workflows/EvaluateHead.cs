@@ -39,26 +39,34 @@ public static class EvaluateHead
     /// <summary>Probabilities for picture files.</summary>
     /// <param name="draws">Draws of noise that logits are averaged over.</param>
     /// <returns>In the order of the paths; a picture that cannot be read has an error and no probabilities.</returns>
-    public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IReadOnlyList<string> paths, int draws = 1, Device? device = null)
+    public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<string> paths, int draws = 1, Device? device = null) =>
+        Predict(head, backbone, paths.Select(path => (path, (Func<byte[]>)(() => File.ReadAllBytes(path)))), draws, device);
+
+    /// <summary>Probabilities for pictures of a set; otherwise as the form for files.</summary>
+    /// <param name="items">Their places in the set.</param> <param name="draws">Draws of noise that logits are averaged over.</param>
+    public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, PictureSet set, IEnumerable<int> items, int draws = 1, Device? device = null) =>
+        Predict(head, backbone, items.Select(item => (set.Items[item].Path, (Func<byte[]>)(() => set.ReadBytes(item)))), draws, device);
+
+    static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<(string Path, Func<byte[]> Read)> pictures, int draws, Device? device)
     {
         head.CheckBackbone(backbone.Sha256, backbone.Name);
         var request = head.Features with { Draws = draws, Flip = false };
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
         var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
-        foreach (var path in paths)
+        foreach (var (path, read) in pictures)
         {
-            yield return One(head, extractor, path);
+            yield return One(head, extractor, path, read);
         }
     }
 
-    static Prediction One(TrainedHead head, FeatureExtractor extractor, string path)
+    static Prediction One(TrainedHead head, FeatureExtractor extractor, string path, Func<byte[]> read)
     {
         using var scope = new TensorScope();
         using var off = GradMode.Off();
         var request = extractor.Request;
         try
         {
-            var file = File.ReadAllBytes(path);
+            var file = read();
             var picture = Preprocess.CenterCrop(ImageDecoder.Decode(file, path, request.Exif), request.Height, request.Width);
             var x0 = Aten.Empty([1, 3, request.Height, request.Width]);
             Preprocess.Normalise(picture.Rgb, x0.Span<float>());

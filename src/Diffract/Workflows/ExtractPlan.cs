@@ -1,9 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json.Nodes;
 using Diffract.Data;
 using Diffract.Features;
-using Diffract.Models;
 
 namespace Diffract.Workflows;
 
@@ -26,6 +24,9 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
         return new(splits.Set, [.. items.OrderBy(item => item.Item)], decision);
     }
 
+    /// <summary>Places in the set of a split's pictures.</summary>
+    public IEnumerable<int> Of(PictureSplit split) => Items.Where(item => item.Split == split).Select(item => item.Item);
+
     /// <summary>SHA-256 over the paths, classes and splits in order.</summary>
     public string ListHash()
     {
@@ -43,13 +44,6 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
         List<(int, PictureSplit)> all = [.. items];
         return limit is { } most && most < all.Count ? [.. Enumerable.Range(0, most).Select(i => all[(int)((long)i * all.Count / most)])] : all;
     }
-}
-
-/// <summary>A loaded backbone as workflows need it.</summary>
-/// <param name="Name">The file's name, for people.</param> <param name="Sha256">Of the file: what a store and a head are bound to.</param>
-public sealed record Backbone(UNet Net, string Name, string Sha256, string Schedule)
-{
-    public JsonObject ToJson() => new() { ["name"] = Name, ["sha256"] = Sha256, ["unet"] = Net.Config.ToJson(), ["noiseSchedule"] = Schedule };
 }
 
 /// <summary>Settings of an extraction that do not change what the features are.</summary>

@@ -60,6 +60,7 @@ public class TrainHeadTests
         }
 
         var predictions = EvaluateHead.Predict(trained, tiny.Backbone, [.. files, folder["missing.png"]]).ToList();
+        var ofSet = EvaluateHead.Predict(trained, tiny.Backbone, set, Enumerable.Range(100, 5)).ToList();
         using var off = GradMode.Off();
         var logits = trained.Head.Forward(trained.Inputs.Gather(store, [100, 101, 102, 103, 104], _ => (0, 0)), training: false).Softmax(1).ToArray<float>();
 
@@ -67,6 +68,8 @@ public class TrainHeadTests
         {
             Assert.Equal(logits.AsSpan(10 * i, 10).ToArray(), predictions[i].Probabilities, (a, b) => Math.Abs(a - b) < 1e-4);
             Assert.Equal(1, predictions[i].Probabilities.Sum(), 1e-5);
+            Assert.Equal((set.Items[100 + i].Path, null), (ofSet[i].Picture, ofSet[i].Error));
+            Assert.Equal(predictions[i].Probabilities, ofSet[i].Probabilities);
         }
         Assert.NotNull(predictions[5].Error);
         var error = Assert.Throws<HeadConfigException>(() => EvaluateHead.Predict(trained, tiny.Backbone with { Sha256 = new string('c', 64) }, files).ToList());
