@@ -26,7 +26,7 @@ read_stamp() {
 up_to_date() {
     read_stamp && [[ $built_root == "$root" && $built_for == "${LIBTORCH:-the system}" && -x $program/Diffract.Cli ]] || return 1
     local newer
-    newer=$(find "$root"/{src,native,setup,global.json,Directory.Build.props,Directory.Packages.props} "$built_libtorch/libc10.so" \
+    newer=$(find "$root"/{src,native,setup,models,global.json,Directory.Build.props,Directory.Packages.props} "$built_libtorch/libc10.so" \
         \( -name bin -o -name obj \) -prune -o -newercm "$stamp" -print -quit 2>&1) && [[ -z $newer ]]
 }
 

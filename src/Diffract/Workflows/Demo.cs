@@ -49,19 +49,19 @@ public static class Demo
             var block = config.Block ?? BestBlock(loaded.Net.Layout);
             FeatureStore Features(string name, Backbone backbone)
             {
-                var request = new FeatureRequest { T = [config.T], Blocks = [block], Pools = [0], Height = 32, Width = 32 };
+                var request = new FeatureRequest { T = [config.T], Blocks = [block], Pools = [4, 8], Height = 32, Width = 32 };
                 Extract.Run(backbone, items, request, Path.Combine(folder, name), new() { BatchSize = 64 }, report: report is null ? null : p => report(p with { Activity = $"features, {name.Replace('-', ' ')}" }), cancellation: cancellation);
                 return FeatureStore.Open(Path.Combine(folder, name));
             }
             using (var store = Features("random-weights", new(new UNet(random.Root, loaded.Config), "random weights", new string('f', 64), loaded.Recognised.Schedule)))
             {
-                lines.Add(Line("random", "random weights, linear head", store, TrainHeadRequest.Linear(), folder, config, report, cancellation));
+                lines.Add(Line("random", "random weights, linear head", store, TrainHeadRequest.Linear(pool: 4), folder, config, report, cancellation));
             }
             using (var store = Features("pretrained", new(loaded.Net, Path.GetFileName(model), loaded.Fingerprint, loaded.Recognised.Schedule)))
             {
                 var channels = (int)store.Shape(store.Request.Names.First())[0];
                 lines.Add(Neighbours(store, config, cancellation));
-                lines.Add(Line("linear", "pre-trained, linear head", store, TrainHeadRequest.Linear(), folder, config, report, cancellation));
+                lines.Add(Line("linear", "pre-trained, linear head", store, TrainHeadRequest.Linear(pool: 4), folder, config, report, cancellation));
                 lines.Add(Line("attention", "pre-trained, attention head", store, Attention(channels), folder, config, report, cancellation));
             }
         }
@@ -69,10 +69,10 @@ public static class Demo
         return lines;
     }
 
-    /// <summary>The middle block, which the papers' kNN and the built-in model agree on.</summary>
-    static int BestBlock(UNetLayout layout) => layout.Middle.Number;
+    /// <summary>The first block of the middle resolution on the output side: 14 of 19, as 24 of 37 is in the published net.</summary>
+    static int BestBlock(UNetLayout layout) => layout.Blocks.First(b => b.Number > layout.Middle.Number && b.InStride < layout.Config.Stride).Number;
 
-    static TrainHeadRequest Attention(int channels) => new(HeadRecipes.Head("default", attention: true, 0, channels), HeadRecipes.Get("default", attention: true) with { LearningRates = [1e-3], Epochs = 20 });
+    static TrainHeadRequest Attention(int channels) => new(new AttentionConfig { Dim = 2 * channels, Heads = 4, Depth = 2, Tokens = new TokenConfig.Projected(8, TokenNorm.Channels) }, HeadRecipes.Get("default", attention: true) with { LearningRates = [1e-3], Epochs = 20 });
 
     static DemoLine Line(string key, string name, FeatureStore store, TrainHeadRequest request, string folder, DemoConfig config, Action<Progress>? report, CancellationToken cancellation)
     {
@@ -84,7 +84,7 @@ public static class Demo
 
     static DemoLine Neighbours(FeatureStore store, DemoConfig config, CancellationToken cancellation)
     {
-        var scores = NearestNeighbours.Run(store, new(config.T, store.Request.Blocks[0], 0), new Knn { K = [20] }, cancellation);
+        var scores = NearestNeighbours.Run(store, new(config.T, store.Request.Blocks[0], 4), new Knn { K = [20] }, cancellation);
         return new("knn", "pre-trained, 20 nearest neighbours", Score.Of(scores[0].Accuracy, store.Manifest.ClassNames), null);
     }
 
