@@ -14,7 +14,7 @@ public sealed record DemoConfig
 {
     public int Train { get; init; } = 4000;
     public int Test { get; init; } = 1500;
-    /// <summary>Training pictures a class where labels are few.</summary>
+    /// <summary>Training pictures a class where labels are few; 0 leaves that out.</summary>
     public int Few { get; init; } = 10;
     public int T { get; init; } = 30;
     /// <summary>Block whose features are used; null: chosen for the built-in model.</summary>
@@ -56,13 +56,13 @@ public static class Demo
             using (var store = Features("random-weights", new(new UNet(random.Root, loaded.Config), "random weights", new string('f', 64), loaded.Recognised.Schedule)))
             {
                 lines.Add(Line("random", "random weights, linear head", store, TrainHeadRequest.Linear(pool: 4), folder, config, report, cancellation));
+                lines.Add(Line("random-attention", "random weights, attention head", store, Attention(Channels(store)), folder, config with { Few = 0 }, report, cancellation));
             }
             using (var store = Features("pretrained", new(loaded.Net, Path.GetFileName(model), loaded.Fingerprint, loaded.Recognised.Schedule)))
             {
-                var channels = (int)store.Shape(store.Request.Names.First())[0];
                 lines.Add(Neighbours(store, config, cancellation));
                 lines.Add(Line("linear", "pre-trained, linear head", store, TrainHeadRequest.Linear(pool: 4), folder, config, report, cancellation));
-                lines.Add(Line("attention", "pre-trained, attention head", store, Attention(channels), folder, config, report, cancellation));
+                lines.Add(Line("attention", "pre-trained, attention head", store, Attention(Channels(store)), folder, config, report, cancellation));
             }
         }
         AtomicFile.Write(Path.Combine(folder, ResultFile), JsonSerializer.SerializeToUtf8Bytes(new { config, chance = 1.0 / BuiltInPictures.ClassCount, lines }, HeadResult.Json));
@@ -72,14 +72,16 @@ public static class Demo
     /// <summary>The first block of the middle resolution on the output side: 14 of 19, as 24 of 37 is in the published net.</summary>
     static int BestBlock(UNetLayout layout) => layout.Blocks.First(b => b.Number > layout.Middle.Number && b.InStride < layout.Config.Stride).Number;
 
-    static TrainHeadRequest Attention(int channels) => new(new AttentionConfig { Dim = 2 * channels, Heads = 4, Depth = 2, Tokens = new TokenConfig.Projected(8, TokenNorm.Channels) }, HeadRecipes.Get("default", attention: true) with { LearningRates = [1e-3], Epochs = 20 });
+    static TrainHeadRequest Attention(int channels) => new(new AttentionConfig { Dim = 2 * channels, Heads = 4, Depth = 2, Tokens = new TokenConfig.Projected(8, TokenNorm.Channels) }, HeadRecipes.Get("default", attention: true) with { LearningRates = [1e-3], Epochs = 12 });
+
+    static int Channels(FeatureStore store) => (int)store.Shape(store.Request.Names.First())[0];
 
     static DemoLine Line(string key, string name, FeatureStore store, TrainHeadRequest request, string folder, DemoConfig config, Action<Progress>? report, CancellationToken cancellation)
     {
         void Report(Progress p) => report?.Invoke(p with { Activity = name });
         var all = TrainHead.Run(store, request, Path.Combine(folder, key), Report, cancellation);
-        var few = TrainHead.Run(store, request with { PerClass = config.Few }, Path.Combine(folder, key + "-few"), Report, cancellation);
-        return new(key, name, all.Test, few.Test);
+        var few = config.Few == 0 ? null : TrainHead.Run(store, request with { PerClass = config.Few }, Path.Combine(folder, key + "-few"), Report, cancellation);
+        return new(key, name, all.Test, few?.Test);
     }
 
     static DemoLine Neighbours(FeatureStore store, DemoConfig config, CancellationToken cancellation)

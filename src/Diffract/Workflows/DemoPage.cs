@@ -46,7 +46,7 @@ public static class DemoPage
     static Svg Bars(IReadOnlyList<DemoLine> lines) => new BarChart
     {
         Label = "top-1 accuracy",
-        Bars = [.. lines.Select(line => new Bar(line.Name, line.All.Top1, new Interval(line.All.Low, line.All.High), line.Key is "pixels" or "random" ? 1 : 0))],
+        Bars = [.. lines.Select(line => new Bar(line.Name, line.All.Top1, new Interval(line.All.Low, line.All.High), line.Key is "pixels" or "random" or "random-attention" ? 1 : 0))],
         References = [new("chance", 1.0 / BuiltInPictures.ClassCount)],
     }.Draw();
 
