@@ -1,9 +1,11 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Diffract.Data;
 using Diffract.Diffusion;
 using Diffract.Models;
 using Diffract.Nn;
 using Diffract.Optim;
+using Diffract.Reports;
 using Diffract.Torch;
 
 namespace Diffract.Workflows;
@@ -42,7 +44,7 @@ public sealed record PretrainConfig
 /// <summary>Teaches a U-Net to predict noise, without labels (Ho et al. 2020).</summary>
 public static class Pretrain
 {
-    public const string ModelFile = "model.safetensors";
+    public const string ModelFile = "model.safetensors", CurveFile = "curve.svg";
 
     /// <summary>Trains into a folder: state, metrics.jsonl and at the end the model; a run that was stopped is taken up where it was.</summary>
     /// <param name="config">Net and recipe.</param> <param name="set">Its training pictures, or all where it has no splits.</param> <param name="folder">Made where it is missing.</param>
@@ -81,7 +83,17 @@ public static class Pretrain
         var path = Path.Combine(folder, ModelFile);
         UNetFile.Write(path, config.Net, config.NoiseSchedule, ema.Average.Select(pair => pair.Value.ToEntry(pair.Key)),
             new Dictionary<string, string> { ["diffract.made_with"] = config.Fingerprint(set.Name) });
+        DrawCurve(folder);
         return path;
+    }
+
+    // The losses of metrics.jsonl, for people.
+    static void DrawCurve(string folder)
+    {
+        var lines = File.ReadLines(Path.Combine(folder, TrainLoop.MetricsFile)).Select(line => JsonNode.Parse(line)!).ToList();
+        Series Of(string name, string key) => new(name, [.. lines.Where(line => line[key] is not null).Select(line => ((double)line["step"]!, (double)line[key]!))]);
+        new LineChart { Title = "Pre-training", XLabel = "step", YLabel = "mean squared error of the noise", YScale = Scale.Log, Series = [Of("training", "loss"), Of("held out, fixed noise", "heldOutLoss")] }
+            .Draw().Save(Path.Combine(folder, CurveFile));
     }
 
     // Of random steps and noise.
