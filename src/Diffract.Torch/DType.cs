@@ -21,5 +21,8 @@ public static class DTypes
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not an element type"),
     };
 
+    /// <summary>In which norms, softmax and sums compute: float64 for float64, else float32.</summary>
+    public static DType Full(this DType type) => type == DType.Float64 ? DType.Float64 : DType.Float32;
+
     public static bool IsFloatingPoint(this DType type) => type is DType.Float16 or DType.Float32 or DType.Float64 or DType.BFloat16;
 }

@@ -76,7 +76,7 @@ public sealed class UNet
         }
         using var scope = new TensorScope();
         var h = Run(x, t, y, Last, hook);
-        return scope.Return(_outConv.Forward(_outNorm.ForwardSilu(h.To(DType.Float32))));
+        return scope.Return(_outConv.Forward(_outNorm.ForwardSilu(h.To(ComputeType.Full()))));
     }
 
     /// <summary>Runs the net as far as the deepest of the given blocks.</summary>
@@ -134,7 +134,7 @@ public sealed class UNet
     public Tensor TimeEmbedding(Tensor t, Tensor? y = null)
     {
         using var scope = new TensorScope();
-        var emb = _time2.Forward(_time1.Forward(TimestepEmbedding.Sinusoid(t, Config.ModelChannels)).Silu());
+        var emb = _time2.Forward(_time1.Forward(TimestepEmbedding.Sinusoid(t, Config.ModelChannels).To(ComputeType.Full())).Silu());
         if (y is not null)
         {
             emb = emb + Aten.Embedding(_labels ?? throw new ArgumentException("labels were given to a net without classes", nameof(y)), y);
@@ -143,7 +143,7 @@ public sealed class UNet
     }
 
     // Channels innermost is the faster layout. Float32 gradients keep the other one: their sums come out about twice as exact there.
-    bool ChannelsLast => ComputeType != DType.Float32 || !GradMode.IsOn;
+    bool ChannelsLast => ComputeType is not (DType.Float32 or DType.Float64) || !GradMode.IsOn;
 
     Tensor Block(int b, Tensor x, Tensor emb)
     {

@@ -34,7 +34,19 @@ sealed class ResBlock(Params p, UNetConfig config, int inChannels, int outChanne
     public override Tensor Forward(Tensor x, Tensor emb)
     {
         using var scope = new TensorScope();
-        var h = _inConv.Forward(Resample(_inNorm.ForwardSilu(x)));                         // (N, C_out, H', W')
+        var h = OutLayers(InLayers(x), emb);                                               // (N, C_out, H', W')
+        return scope.Return(Residual.Add(h, _skip?.Forward(x) ?? Resample(x)));
+    }
+
+    Tensor InLayers(Tensor x)
+    {
+        using var scope = new TensorScope();                                               // maps are large: what only this half needs goes with it
+        return scope.Return(_inConv.Forward(Resample(_inNorm.ForwardSilu(x))));
+    }
+
+    Tensor OutLayers(Tensor h, Tensor emb)
+    {
+        using var scope = new TensorScope();
         var e = _embProj.Forward(emb);                                                     // (N, 2 C_out) or (N, C_out)
         if (config.ScaleShiftNorm)
         {
@@ -45,8 +57,7 @@ sealed class ResBlock(Params p, UNetConfig config, int inChannels, int outChanne
         {
             h = _outNorm.ForwardSilu((h + e.Unsqueeze2d()).To(h.DType));
         }
-        h = _outConv.Forward(Dropout > 0 ? Aten.Dropout(h, Dropout, training: true) : h);
-        return scope.Return((_skip?.Forward(x) ?? Resample(x)) + h);
+        return scope.Return(_outConv.Forward(Dropout > 0 ? Aten.Dropout(h, Dropout, training: true) : h));
     }
 
     Tensor Resample(Tensor x) => resampling switch
@@ -55,6 +66,12 @@ sealed class ResBlock(Params p, UNetConfig config, int inChannels, int outChanne
         Resampling.Up => Aten.UpsampleNearest2d(x, 2 * x.Size(2), 2 * x.Size(3)),
         _ => x,
     };
+}
+
+static class Residual
+{
+    /// <summary>h + x, in h's memory where no gradient needs it.</summary>
+    public static Tensor Add(Tensor h, Tensor x) => GradMode.IsOn ? h + x : h.Add_(x);
 }
 
 /// <summary>x + proj(attention(norm(x))) over all positions of the map.</summary>
@@ -73,7 +90,7 @@ sealed class AttentionBlock(Params p, int channels, int heads, bool newOrder) : 
         var (q, k, v) = Split(_qkv.Forward(tokens), n, t);                                 // each (N heads, T, d)
         var mixed = Attention.Softmax(q, k, v).Reshape(n, heads, t, _width).Transpose(1, 2).Reshape(n, t, channels);
         var h = _proj.Forward(mixed).Transpose(1, 2).Reshape(x.Shape);                     // (N, C, H, W)
-        return scope.Return(x + h);
+        return scope.Return(Residual.Add(h, x));
     }
 
     // The 3 C outputs are [q | k | v] with heads inside each (new order), or heads with [q k v] inside each (legacy).

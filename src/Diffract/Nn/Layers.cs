@@ -81,10 +81,11 @@ public sealed class GroupNorm(Params p, long channels, int groups = 32)
             return Dispatcher.Call("diffract::group_norm_silu", x, _weight, _bias, scale, shift, groups, 1e-5, silu);
         }
         using var scope = new TensorScope();
-        var h = Aten.GroupNorm(x.To(DType.Float32), groups, _weight, _bias);
+        var type = x.DType.Full();
+        var h = Aten.GroupNorm(x.To(type), groups, _weight.To(type), _bias.To(type));
         if (scale is not null && shift is not null)
         {
-            h = h * (1.0 + scale.To(DType.Float32).Unsqueeze2d()) + shift.To(DType.Float32).Unsqueeze2d();
+            h = h * (1.0 + scale.To(type).Unsqueeze2d()) + shift.To(type).Unsqueeze2d();
         }
         return scope.Return((silu ? h.Silu() : h).To(x.DType));
     }

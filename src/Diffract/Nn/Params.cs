@@ -14,7 +14,7 @@ public readonly record struct Params(ParameterStore Store, string Prefix)
     public Tensor Get(string name, long[] shape, Init init) => Store.Get(Path(name), shape, init, Store.ComputeType);
 
     /// <summary>A parameter that stays in full precision: norms, tokens, the time embedding.</summary>
-    public Tensor GetFull(string name, long[] shape, Init init) => Store.Get(Path(name), shape, init, DType.Float32);
+    public Tensor GetFull(string name, long[] shape, Init init) => Store.Get(Path(name), shape, init, Store.ComputeType.Full());
 
     /// <summary>State that is saved with the parameters and not trained, such as running statistics.</summary>
     public Tensor GetBuffer(string name, long[] shape, Init init, DType type = DType.Float32) => Store.GetBuffer(Path(name), shape, init, type);

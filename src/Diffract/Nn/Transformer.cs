@@ -12,7 +12,7 @@ public static class Attention
     {
         // The scale goes onto q and k evenly, d^(-1/4) each: in 16 bits the products would else overflow or lose digits.
         var scale = Math.Pow(q.Size(-1), -0.25);
-        var weights = Aten.Bmm(q * scale, (k * scale).Transpose(1, 2)).Softmax(-1, DType.Float32); // (B, T, T)
+        var weights = Aten.Bmm(q * scale, (k * scale).Transpose(1, 2)).Softmax(-1, q.DType.Full()); // (B, T, T)
         return Aten.Bmm(weights.To(v.DType), v);
     }
 }

@@ -31,12 +31,12 @@ public static class DemoPage
             .Heading("What the net is given")
             .Paragraph($"A picture is noised to step t and run through the net as far as one block; the map found there is the picture's representation. Here t = {config.T}.")
             .Gallery(Noised(set), zoom: 3);
-        if (lines.FirstOrDefault(line => line.Key == "linear") is { } linear)
+        if (lines.FirstOrDefault(line => line.Key == "attention") is { } attention)
         {
             var (right, wrong) = Predictions(folder, set, config);
             page.Heading("Right").Gallery(right, zoom: 3).Heading("Wrong").Gallery(wrong, zoom: 3)
                 .Heading("What is taken for what")
-                .Figure(new ConfusionMatrix { Title = linear.Name, Counts = Square(linear.All.Confusion), Classes = BuiltInPictures.ClassNames }.Draw(), "Rows are what a picture shows, columns what the linear head says.");
+                .Figure(new ConfusionMatrix { Title = attention.Name, Counts = Square(attention.All.Confusion), Classes = BuiltInPictures.ClassNames }.Draw(), "Rows are what a picture shows, columns what the attention head says.");
         }
         page.Heading("Next: your own pictures").Paragraph("Put them into one folder a class, and:")
             .Code("./diffract train --model MODEL --data FOLDER --out RESULT\n./diffract predict --model MODEL --head RESULT/head.safetensors PICTURE...")
@@ -86,7 +86,7 @@ public static class DemoPage
     static (List<(Picture, string)> Right, List<(Picture, string)> Wrong) Predictions(string folder, PictureSet set, DemoConfig config)
     {
         using var scope = new TensorScope();
-        using var head = TrainedHead.Open(Path.Combine(folder, "linear", TrainHead.HeadFileName));
+        using var head = TrainedHead.Open(Path.Combine(folder, "attention", TrainHead.HeadFileName));
         using var store = FeatureStore.Open(Path.Combine(folder, "pretrained"));
         var (right, wrong) = (new List<(Picture, string)>(), new List<(Picture, string)>());
         HeadTraining.Evaluate(store, head.Inputs, [.. store.RowsOf(PictureSplit.Test).Take(200)], maps => head.Head.Forward(maps, training: false), take: (logits, rows) =>

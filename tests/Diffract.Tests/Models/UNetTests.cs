@@ -31,35 +31,42 @@ public class UNetTests
         golden.Check("out", net.Forward(x, t));
     }
 
-    [Fact]
-    public void UNet_gradients_match_guided_diffusion()
+    // The sums of weight gradients cancel: in float32 their last digits depend on the order in which a processor adds, so float64 checks them.
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.Float64)]
+    public void UNet_gradients_match_guided_diffusion(DType type)
     {
         using var scope = new TensorScope();
         using var golden = Golden.Load("unet");
         using var gradients = Golden.Load("unet_grad");
-        using var store = golden.Store("model.safetensors");
+        using var store = ParameterStore.From(golden["model.safetensors"].StateDict(), type);
         var net = new UNet(store.Root, Config(golden));
         store.RequireGrad(true);
-        var x = golden.Input("x");
+        var x = golden.Input("x").To(type);
         x.RequiresGrad = true;
 
         var loss = (net.Forward(x, golden.Input("timesteps")) * gradients.Input("R")).Mean();
         loss.Backward();
 
-        gradients.Check("grads.safetensors", "loss", loss);
-        gradients.Check("grads.safetensors", "grad_x", x.Grad!);
+        void Check(string name, Tensor value) => gradients.Check("grads.safetensors", name, value.To(DType.Float32));
+        Check("loss", loss);
+        Check("grad_x", x.Grad!);
         foreach (var (name, parameter) in store.Parameters)
         {
             using var step = new TensorScope();
             var grad = parameter.Grad!;
             if (gradients.Has("grads.safetensors", $"grad/{name}"))
             {
-                gradients.Check("grads.safetensors", $"grad/{name}", grad);
+                Check($"grad/{name}", grad);
                 continue;
             }
-            gradients.Check("grads.safetensors", $"gradnorm/{name}", grad.Norm());
-            gradients.Check("grads.safetensors", $"gradsum/{name}", grad.To(DType.Float64).Sum().To(DType.Float32));
-            gradients.Check("grads.safetensors", $"gradhead64/{name}", grad.Flatten().Narrow(0, 0, 64));
+            Check($"gradnorm/{name}", grad.Norm());
+            Check($"gradhead64/{name}", grad.Flatten().Narrow(0, 0, 64));
+            if (type == DType.Float64)
+            {
+                Check($"gradsum/{name}", grad.Sum());
+            }
         }
     }
 
