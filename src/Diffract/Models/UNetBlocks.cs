@@ -10,7 +10,7 @@ abstract class UNetModule
     public abstract Tensor Forward(Tensor x, Tensor emb);
 }
 
-/// <summary>The first convolution. In training it computes in float32: oneDNN's bfloat16 weight gradient of three channels takes ten times as long.</summary>
+/// <summary>The first convolution. In training it computes in float32.</summary>
 sealed class StemConv(Params p, int inChannels, int outChannels, Func<DType> computeType) : UNetModule
 {
     readonly Conv2d _conv = new(p, inChannels, outChannels, 3);

@@ -12,7 +12,7 @@ public static class Kernels
 
     internal static bool GroupNormSilu(Tensor x) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && x.Strides[1] == 1 && x.DType is DType.Float32 or DType.BFloat16 && HasGroupNormSilu.Value;
 
-    // oneDNN's bfloat16 weight gradient is five to ten times slower for 96 or 192 channels than for 64 and 32, or 128 and 64, one after the other.
+    // oneDNN's bfloat16 weight gradient for 192 channels takes twice the time of 128 and 64 one after the other; docs/design.md has the figures.
     internal static bool SplitsChannels(Tensor x, int kernel) => kernel == 3 && GradMode.IsOn && x.DType == DType.BFloat16 && x.Device.IsCpu
         && x.Size(1) is > 32 and < 512 and var channels && channels % 32 == 0 && !long.IsPow2(channels);
 }
