@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Diffract.Data;
 using Diffract.Torch;
@@ -89,6 +92,36 @@ public sealed class FeatureStore : IDisposable
             Stored(shard, names[i]).CopyTo((long)(rows[i] - _firstRow[shard]) * each, new Span<byte>((byte*)result.Data + (long)i * each * size, each * size));
         }
         return scope.Return(result.To(DType.Float32));
+    }
+
+    /// <summary>One row of a map, (C, h, w) flattened, without making a tensor: several threads may read at a time.</summary>
+    /// <param name="into">As many values as the map has.</param>
+    /// <exception cref="FeatureStoreException">The store does not hold the map.</exception>
+    public void Read(FeatureName name, int row, Span<float> into)
+    {
+        var shard = ShardOf(row);
+        var (stored, first) = (Stored(shard, name), (long)(row - _firstRow[shard]) * into.Length);
+        if (Request.StoredAs == DType.Float32)
+        {
+            stored.CopyTo(first, MemoryMarshal.AsBytes(into));
+            return;
+        }
+        var halves = ArrayPool<Half>.Shared.Rent(into.Length);
+        stored.CopyTo(first, MemoryMarshal.AsBytes(halves.AsSpan(0, into.Length)));
+        for (var i = 0; i < into.Length; i++)
+        {
+            into[i] = (float)halves[i];
+        }
+        ArrayPool<Half>.Shared.Return(halves);
+    }
+
+    /// <summary>Hash of a row's picture file.</summary>
+    public ContentHash HashOf(int row)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        var shard = ShardOf(row);
+        _shards[shard].Get("hash").CopyTo(16L * (row - _firstRow[shard]), bytes);
+        return new(BinaryPrimitives.ReadUInt128BigEndian(bytes));
     }
 
     /// <summary>What each row is, in order: the picture's path, class and hash.</summary>

@@ -40,6 +40,9 @@ public sealed class Accuracy
 
     public int Classes { get; }
 
+    /// <summary>Where each picture's outcome is noted, in the order of the pictures; null notes none.</summary>
+    public Outcomes? Outcomes { get; init; }
+
     /// <summary>The k of top-k: 5, or the number of classes where that is less.</summary>
     public int K { get; }
 
@@ -111,6 +114,7 @@ public sealed class Accuracy
             _hitsTopK[i] += other._hitsTopK[i];
             for (var j = 0; j < Classes; j++) { _confusion[i, j] += other._confusion[i, j]; }
         }
+        if (other.Outcomes is { } outcomes) { Outcomes?.Add(outcomes); }
         (_loss, _losses, _infiniteLosses, Undecided) = (_loss + other._loss, _losses + other._losses, _infiniteLosses + other._infiniteLosses, Undecided + other.Undecided);
     }
 
@@ -136,6 +140,7 @@ public sealed class Accuracy
             var label = (int)labels[i];
             var rank = ScoreRows.Rank(row, label, out var predicted);
             _pictures[label]++;
+            Outcomes?.Add(label, predicted, rank);
             if (predicted < 0) { Undecided++; continue; }
             _confusion[label, predicted]++;
             _hitsTopK[label] += rank < K ? 1 : 0;

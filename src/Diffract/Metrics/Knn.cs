@@ -7,8 +7,9 @@ public sealed record KnnScore(int K, Votes Votes, Accuracy Accuracy);
 
 /// <summary>
 /// Classification by the k nearest neighbours under cosine similarity, searched exactly: the neighbours are those of the similarities in
-/// float64, of equal ones the lower index first. Of equal votes the lower class index ranks first. No figure depends on
-/// <see cref="Memory"/>, on the device or on which test pictures are asked for together.
+/// float64, of equal ones the lower index first. A weighted vote is exp(cosine / T), a majority vote is 1; of classes with equal votes the
+/// lower index ranks first, also among the five of top-5. No figure depends on <see cref="Memory"/>, on the device or on which test
+/// pictures are asked for together.
 /// </summary>
 public sealed record Knn
 {
@@ -35,19 +36,31 @@ public sealed record Knn
     /// <exception cref="ArgumentException">Shapes do not fit, a label is out of range, a feature is not finite, or a setting is out of its range.</exception>
     public IReadOnlyList<KnnScore> Evaluate(Tensor train, Tensor trainLabels, Tensor test, Tensor testLabels, int classes, Action<long>? done = null, CancellationToken cancel = default)
     {
-        var known = Labels("train", train, trainLabels, classes);
-        var wanted = Labels("test", test, testLabels, classes);
-        List<KnnScore> scores = [];
-        foreach (var k in K.Select(k => (int)Math.Min(k, train.Size(0))).Distinct())
+        using var scope = new TensorScope();
+        var (known, wanted) = (Labels("train", train, trainLabels), Labels("test", test, testLabels));
+        return Evaluate(FeatureRows.Of("train", train), known, FeatureRows.Of("test", test), wanted, classes, done, cancel);
+    }
+
+    /// <summary>As the other form, for rows that are read as they are needed: memory stays within <see cref="Memory"/>, whatever their number.</summary>
+    /// <inheritdoc cref="Evaluate(Tensor, Tensor, Tensor, Tensor, int, Action{long}?, CancellationToken)"/>
+    public IReadOnlyList<KnnScore> Evaluate(FeatureRows train, long[] trainLabels, FeatureRows test, long[] testLabels, int classes, Action<long>? done = null, CancellationToken cancel = default)
+    {
+        foreach (var (name, rows, labels) in new[] { ("train", train, trainLabels), ("test", test, testLabels) })
         {
-            scores.Add(new(k, Votes.Weighted, new Accuracy(classes)));
-            scores.Add(new(k, Votes.Majority, new Accuracy(classes)));
+            if (rows.Count != labels.Length) { throw new ArgumentException($"{name}: {rows.Count} rows and {labels.Length} labels; expected one a row"); }
+            ScoreRows.Check(labels, classes);
+        }
+        List<KnnScore> scores = [];
+        foreach (var k in K.Select(k => Math.Min(k, train.Count)).Distinct())
+        {
+            scores.Add(new(k, Votes.Weighted, new Accuracy(classes) { Outcomes = new() }));
+            scores.Add(new(k, Votes.Majority, new Accuracy(classes) { Outcomes = new() }));
         }
         Search(train, test, found =>
         {
             foreach (var score in scores)
             {
-                score.Accuracy.AddVotes(found.Scores(known, classes, score.K, score.Votes, Temperature), wanted.AsSpan(found.First, found.Count));
+                score.Accuracy.AddVotes(found.Scores(trainLabels, classes, score.K, score.Votes, Temperature), testLabels.AsSpan(found.First, found.Count));
             }
             done?.Invoke(found.First + found.Count);
         }, cancel);
@@ -55,35 +68,28 @@ public sealed record Knn
     }
 
     /// <summary>The neighbours of all test pictures, as many as the largest k.</summary>
-    /// <inheritdoc cref="Evaluate"/>
+    /// <inheritdoc cref="Evaluate(Tensor, Tensor, Tensor, Tensor, int, Action{long}?, CancellationToken)"/>
     public Neighbours Nearest(Tensor train, Tensor test, CancellationToken cancel = default)
     {
+        using var scope = new TensorScope();
         List<Neighbours> parts = [];
-        Search(train, test, parts.Add, cancel);
+        Search(FeatureRows.Of("train", train), FeatureRows.Of("test", test), parts.Add, cancel);
         return new(0, parts.Sum(p => p.Count), parts.Count == 0 ? 0 : parts[0].K, [.. parts.SelectMany(p => p.Indices)], [.. parts.SelectMany(p => p.Similarities)]);
     }
 
-    /// <summary>Hands out the neighbours of the test pictures some at a time, in order: for any number of test pictures.</summary>
-    /// <inheritdoc cref="Evaluate"/>
-    public void Search(Tensor train, Tensor test, Action<Neighbours> found, CancellationToken cancel = default)
+    /// <summary>Hands out the neighbours of the test pictures some at a time, in order: for any number of pictures.</summary>
+    /// <inheritdoc cref="Evaluate(Tensor, Tensor, Tensor, Tensor, int, Action{long}?, CancellationToken)"/>
+    public void Search(FeatureRows train, FeatureRows test, Action<Neighbours> found, CancellationToken cancel = default)
     {
         if (K.Count == 0 || K.Any(k => k < 1)) { throw new ArgumentException($"k = [{string.Join(", ", K)}]: expected numbers of 1 or more"); }
         if (!(Temperature >= LowestTemperature)) { throw new ArgumentException($"temperature {Temperature}: expected {LowestTemperature} or more"); }
+        if (train.Width != test.Width || train.Count == 0) { throw new ArgumentException($"train ({train.Count}, {train.Width}), test ({test.Count}, {test.Width}): expected (N, D) and (M, D) with the same D and N > 0"); }
         using var scope = new TensorScope();
         using var noGradients = GradMode.Off();
-        var (known, asked) = (new FeatureRows("train", train), new FeatureRows("test", test));
-        if (known.Width != asked.Width || known.Count == 0) { throw new ArgumentException($"train {train}, test {test}: expected (N, D) and (M, D) with the same D and N > 0"); }
-        new NeighbourSearch(known, asked, Math.Min(K.Max(), known.Count), Memory, Device).Run(found, cancel);
+        new NeighbourSearch(train, test, Math.Min(K.Max(), train.Count), Memory, Device).Run(found, cancel);
     }
 
-    static long[] Labels(string name, Tensor features, Tensor labels, int classes)
-    {
-        if (labels.Dimensions != 1 || features.Dimensions != 2 || labels.Size(0) != features.Size(0) || labels.DType.IsFloatingPoint())
-        {
-            throw new ArgumentException($"{name} features {features}, labels {labels}: expected (N, D) and (N) integers");
-        }
-        var values = labels.ToArray<long>();
-        ScoreRows.Check(values, classes);
-        return values;
-    }
+    static long[] Labels(string name, Tensor features, Tensor labels) =>
+        labels.Dimensions == 1 && features.Dimensions == 2 && labels.Size(0) == features.Size(0) && !labels.DType.IsFloatingPoint() ? labels.ToArray<long>()
+            : throw new ArgumentException($"{name} features {features}, labels {labels}: expected (N, D) and (N) integers");
 }

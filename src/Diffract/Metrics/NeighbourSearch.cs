@@ -5,13 +5,13 @@ namespace Diffract.Metrics;
 /// <summary>
 /// Exact search in three steps: float32 products of normalised rows, block by block, leave some more candidates than k to each test row;
 /// their cosines are computed again in float64 and sorted; where the rounding of float32 might have lost a neighbour, which is rare,
-/// the row is compared with all training rows in float64.
+/// the row is compared with all training rows in float64. Rows are read as they are needed and never held all at once.
 /// </summary>
 sealed unsafe class NeighbourSearch
 {
     // A product is summed up in pieces of this many, so its error is at most (piece + number of pieces) roundings, whatever the order of the sums.
     const int Piece = 512;
-    const int MostTestRows = 1024, MostTrainRows = 16384;
+    const int MostTestRows = 4096, MostTrainRows = 16384;
 
     readonly FeatureRows _train, _test;
     readonly Device _device;
@@ -87,26 +87,28 @@ sealed unsafe class NeighbourSearch
     {
         var indices = new int[checked(count * _k)];
         var similarities = new double[indices.Length];
-        Parallel.For(0, count, Threads, row =>
+        Parallel.For(0, count, Threads, () => (Test: new float[_test.Width], Train: new float[_test.Width]), (row, _, rows) =>
         {
+            _test.Read(first + row, rows.Test);
             var kept = candidates.Take(row);
             var nearest = new (double Similarity, int Index)[kept.Length];
-            for (var i = 0; i < kept.Length; i++) { nearest[i] = Compare(first + row, Candidates.Index(kept[i])); }
+            for (var i = 0; i < kept.Length; i++) { nearest[i] = Compare(first + row, Candidates.Index(kept[i]), rows); }
             Array.Sort(nearest, NearerFirst);
             var lost = _keep < _train.Count ? Candidates.Value(kept[^1]) + _rounding : double.NegativeInfinity; // most that a row left out can have
-            if (nearest[_k - 1].Similarity <= lost) { nearest = Scan(first + row); }
+            if (nearest[_k - 1].Similarity <= lost) { nearest = Scan(first + row, rows); }
             for (var i = 0; i < _k; i++) { (similarities[row * _k + i], indices[row * _k + i]) = nearest[i]; }
-        });
+            return rows;
+        }, _ => { });
         return new(first, count, _k, indices, similarities);
     }
 
     // The k nearest of all training rows.
-    (double Similarity, int Index)[] Scan(int row)
+    (double Similarity, int Index)[] Scan(int row, (float[], float[]) rows)
     {
         var queue = new PriorityQueue<int, (double Similarity, int Index)>(Comparer<(double, int)>.Create((a, b) => NearerFirst(b, a)));
         for (var i = 0; i < _train.Count; i++)
         {
-            var found = Compare(row, i);
+            var found = Compare(row, i, rows);
             if (queue.Count < _k) { queue.Enqueue(i, found); }
             else { queue.EnqueueDequeue(i, found); }
         }
@@ -115,7 +117,11 @@ sealed unsafe class NeighbourSearch
         return nearest;
     }
 
-    (double Similarity, int Index) Compare(int row, int index) => (FeatureRows.Cosine(_test, row, _train, index), index);
+    (double Similarity, int Index) Compare(int row, int index, (float[] Test, float[] Train) rows)
+    {
+        _train.Read(index, rows.Train);
+        return (FeatureRows.Cosine(_test, row, rows.Test, _train, index, rows.Train), index);
+    }
 
     static int NearerFirst((double Similarity, int Index) a, (double Similarity, int Index) b) =>
         a.Similarity != b.Similarity ? b.Similarity.CompareTo(a.Similarity) : a.Index.CompareTo(b.Index);

@@ -37,6 +37,8 @@ public sealed record HeadResult
     /// <summary>How the choice was made, and that the test pictures had no part in it.</summary>
     public required string Choice { get; init; }
     public required string Splits { get; init; }
+    /// <summary>Of the test pictures and their labels, whatever their order; see <see cref="PictureOutcomes"/>.</summary>
+    public string? TestSha256 { get; init; }
     public required JsonNode Recipe { get; init; }
     public required JsonNode Head { get; init; }
     public required JsonNode Features { get; init; }

@@ -113,7 +113,7 @@ sealed class HeadTraining(FeatureStore features, HeadInputs inputs, HeadRecipe r
     public static Accuracy Evaluate(FeatureStore store, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
     {
         using var off = GradMode.Off();
-        var accuracy = new Accuracy(inputs.Head.Classes, Math.Min(5, inputs.Head.Classes));
+        var accuracy = new Accuracy(inputs.Head.Classes, Math.Min(5, inputs.Head.Classes)) { Outcomes = new() };
         foreach (var batch in rows.Chunk(256))
         {
             cancellation.ThrowIfCancellationRequested();

@@ -30,7 +30,7 @@ public static class TrainHead
 {
     public const string HeadFileName = "head.safetensors", ResultFile = "result.json";
 
-    /// <param name="folder">Receives the head, result.json, metrics.jsonl and, until it is done, the state of the run.</param>
+    /// <param name="folder">Receives the head, result.json, outcomes.safetensors, metrics.jsonl and, until it is done, the state of the run.</param>
     /// <exception cref="FeatureStoreException">The store lacks what the head needs, or labels, or a split.</exception>
     public static HeadResult Run(FeatureStore store, TrainHeadRequest request, string folder, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
@@ -45,6 +45,8 @@ public static class TrainHead
         training.Run([chosen], train, recipe.Epochs, Path.Combine(folder, "run"), (_, logits, tensors) =>
         {
             var accuracy = HeadTraining.Evaluate(store, inputs, test, logits, request.AverageLooks, cancellation);
+            var outcomes = PictureOutcomes.Of(store, test, accuracy.Outcomes!);
+            outcomes.Write(Path.Combine(folder, PictureOutcomes.File));
             result = new()
             {
                 Kind = inputs.Head.Kind,
@@ -55,6 +57,7 @@ public static class TrainHead
                 TrainPictures = train.Length,
                 Choice = choice,
                 Splits = store.Manifest.Splits,
+                TestSha256 = outcomes.TestSha256,
                 Recipe = recipe.ToJson(),
                 Head = inputs.Head.ToJson(),
                 Features = store.Manifest.How.DeepClone(),
@@ -107,7 +110,7 @@ public static class TrainHead
         {
             return ([], candidates[0], "The recipe names one learning rate and weight decay; nothing was chosen.");
         }
-        var (fit, held, where) = HoldOut(store, recipe, train);
+        var (fit, held, where) = HeldOut.Of(store, train, recipe.HeldOut, recipe.Seed);
         if (held.Length == 0)
         {
             throw new FeatureStoreException($"{store.Folder}: no class has two training pictures, so none can be held out to choose among {candidates.Count} settings. Give one --lr and one --decay.");
@@ -120,20 +123,6 @@ public static class TrainHead
         var best = Enumerable.Range(0, lines.Length).MaxBy(i => lines[i].HeldOutAccuracy);
         return (lines, candidates[best], string.Create(CultureInfo.InvariantCulture,
             $"Learning rate and weight decay are the best of {candidates.Count} after {epochs} epochs on {held.Length} {where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
-    }
-
-    static (int[] Fit, int[] Held, string Where) HoldOut(FeatureStore store, HeadRecipe recipe, int[] train)
-    {
-        if (store.RowsOf(PictureSplit.Validation) is { Length: > 0 } validation)
-        {
-            return (train, validation, "pictures of the validation part");
-        }
-        int[] held = [.. train.GroupBy(row => store.Labels[row]).SelectMany(rows =>
-        {
-            int[] ranked = [.. rows.OrderBy(row => Seeds.Of(recipe.Seed, (ulong)row, purpose: 9))];
-            return ranked.Take(ranked.Length < 2 ? 0 : Math.Clamp((int)Math.Round(ranked.Length * recipe.HeldOut), 1, ranked.Length - 1));
-        }).Order()];
-        return ([.. train.Except(held)], held, "held-out training pictures");
     }
 
     // What remains of the finished run is its curve.

@@ -112,4 +112,42 @@ public sealed class KnnTests
         Assert.Throws<ArgumentException>(() => new Knn { Temperature = 0 }.Nearest(good, good));
         Assert.Throws<OperationCanceledException>(() => new Knn().Nearest(good, good, new CancellationToken(canceled: true)));
     }
+
+    // Rows that are read as they are needed: never more at a time than the memory allows, and the same neighbours as from memory.
+    [Fact]
+    public void Rows_are_read_in_pieces_that_fit_the_memory()
+    {
+        using var scope = new TensorScope();
+        Torch.Torch.ManualSeed(8);
+        var (train, test) = (Aten.Randn([500, 64]), Aten.Randn([90, 64]));
+        var (rows, most) = (train.ToArray<float>(), 0);
+        var streamed = new FeatureRows("train", 500, 64, (first, count, into) =>
+        {
+            InterlockedMax(ref most, count);
+            rows.AsSpan(first * 64, count * 64).CopyTo(into);
+        });
+        List<Neighbours> found = [];
+        new Knn { K = [9], Memory = 64 * 1024 }.Search(streamed, FeatureRows.Of("test", test), found.Add);
+
+        Assert.Equal(new Knn { K = [9] }.Nearest(train, test).Indices, found.SelectMany(part => part.Indices));
+        Assert.True(found.Count > 1 && found.All(part => part.Count * 64 * 4 <= 16 * 1024), $"parts of {found.Max(part => part.Count)} test rows");
+        Assert.Equal(1, most);
+    }
+
+    [Fact]
+    public void Outcomes_are_those_of_the_votes()
+    {
+        using var scope = new TensorScope();
+        var (x, y) = (Tensor.From<float>([1, 0, 0, 1, 1, 0.1f], 3, 2), Tensor.From<long>([0, 1, 0]));
+        var score = new Knn { K = [1] }.Evaluate(x, y, Tensor.From<float>([1, 0.01f, 0.1f, 1], 2, 2), Tensor.From<long>([0, 0]), 2)[0];
+        Assert.Equal([0, 0], score.Accuracy.Outcomes!.Labels);
+        Assert.Equal([0, 1], score.Accuracy.Outcomes.Predicted);
+        Assert.Equal([true, false], score.Accuracy.Outcomes.Hits);
+        Assert.Equal(score.Accuracy.Hits, score.Accuracy.Outcomes.Hits.Count(hit => hit));
+    }
+
+    static void InterlockedMax(ref int most, int value)
+    {
+        for (var seen = Volatile.Read(ref most); value > seen; seen = Volatile.Read(ref most)) { Interlocked.CompareExchange(ref most, value, seen); }
+    }
 }
