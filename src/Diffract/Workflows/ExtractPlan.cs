@@ -24,6 +24,19 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
         return new(splits.Set, [.. items.OrderBy(item => item.Item)], decision);
     }
 
+    /// <summary>The same with a part of each class's training pictures, for learning from few labels; validation and test pictures stay.</summary>
+    /// <param name="share">Above 0, below 1; of each class at least one picture is kept.</param> <param name="seed">The choice depends on it and on each picture's path alone.</param>
+    public ExtractItems Fewer(double share, ulong seed)
+    {
+        HashSet<int> train = [.. Of(PictureSplit.Train)], kept = [.. Splits.SetAside(Set, train, seed, share)];
+        kept.UnionWith(train.GroupBy(item => Set.Items[item].Class).Where(items => items.Count() == 1).Select(items => items.First()));
+        return this with
+        {
+            Items = [.. Items.Where(item => item.Split != PictureSplit.Train || kept.Contains(item.Item))],
+            Decision = FormattableString.Invariant($"{Decision} Of the {train.Count} training pictures {kept.Count} are used, {100 * share:0.###} % of each class, chosen by seed {seed}."),
+        };
+    }
+
     /// <summary>Places in the set of a split's pictures.</summary>
     public IEnumerable<int> Of(PictureSplit split) => Items.Where(item => item.Split == split).Select(item => item.Item);
 

@@ -103,6 +103,17 @@ public static class TrainHead
         return [.. all.GroupBy(row => store.Labels[row]).SelectMany(rows => rows.OrderBy(row => Seeds.Of(request.Recipe.Seed, (ulong)row, purpose: 8)).Take(most)).Order()];
     }
 
+    /// <summary>The recipe's candidates on held-out training pictures, for a choice of more than learning rate and weight decay; the test pictures are not used.</summary>
+    /// <returns>The best.</returns>
+    /// <exception cref="FeatureStoreException">As for <see cref="Run"/>, or nothing can be held out.</exception>
+    public static CandidateLine OnHeldOut(FeatureStore store, TrainHeadRequest request, Action<Progress>? report = null, CancellationToken cancellation = default)
+    {
+        using var scope = new TensorScope();
+        var inputs = Inputs(store, request);
+        var training = new HeadTraining(store, inputs, request.Recipe, report, cancellation);
+        return Compare(store, inputs, request.Recipe, training, TrainRows(store, request), cancellation).Lines.MaxBy(line => line.HeldOutAccuracy)!;
+    }
+
     static (IReadOnlyList<CandidateLine>, GridCandidate, string) Choose(FeatureStore store, HeadInputs inputs, HeadRecipe recipe, HeadTraining training, int[] train, CancellationToken cancellation)
     {
         var candidates = recipe.Candidates;
@@ -110,19 +121,25 @@ public static class TrainHead
         {
             return ([], candidates[0], "The recipe names one learning rate and weight decay; nothing was chosen.");
         }
-        var (fit, held, where) = HeldOut.Of(store, train, recipe.HeldOut, recipe.Seed);
-        if (held.Length == 0)
+        var (lines, epochs, parts) = Compare(store, inputs, recipe, training, train, cancellation);
+        var best = Enumerable.Range(0, lines.Length).MaxBy(i => lines[i].HeldOutAccuracy);
+        return (lines, candidates[best], string.Create(CultureInfo.InvariantCulture,
+            $"Learning rate and weight decay are the best of {candidates.Count} after {epochs} epochs on {parts.Held.Length} {parts.Where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
+    }
+
+    static (CandidateLine[] Lines, int Epochs, HeldOut Parts) Compare(FeatureStore store, HeadInputs inputs, HeadRecipe recipe, HeadTraining training, int[] train, CancellationToken cancellation)
+    {
+        var (candidates, parts) = (recipe.Candidates, HeldOut.Of(store, train, recipe.HeldOut, recipe.Seed));
+        if (parts.Held.Length == 0)
         {
             throw new FeatureStoreException($"{store.Folder}: no class has two training pictures, so none can be held out to choose among {candidates.Count} settings. Give one --lr and one --decay.");
         }
         var isGrid = inputs.Head is LinearConfig { Hidden.Count: 0 };
         var epochs = isGrid ? recipe.Epochs : Math.Max(2, recipe.Epochs / 3);              // others are trained one by one
         var lines = new CandidateLine[candidates.Count];
-        training.Run(candidates, fit, epochs, folder: null, (i, logits, _) =>
-            lines[i] = new(candidates[i].LearningRate, candidates[i].WeightDecay, HeadTraining.Evaluate(store, inputs, held, logits, cancellation: cancellation).Top1));
-        var best = Enumerable.Range(0, lines.Length).MaxBy(i => lines[i].HeldOutAccuracy);
-        return (lines, candidates[best], string.Create(CultureInfo.InvariantCulture,
-            $"Learning rate and weight decay are the best of {candidates.Count} after {epochs} epochs on {held.Length} {where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
+        training.Run(candidates, parts.Fit, epochs, folder: null, (i, logits, _) =>
+            lines[i] = new(candidates[i].LearningRate, candidates[i].WeightDecay, HeadTraining.Evaluate(store, inputs, parts.Held, logits, cancellation: cancellation).Top1));
+        return (lines, epochs, parts);
     }
 
     // What remains of the finished run is its curve.

@@ -1,0 +1,154 @@
+using System.Text.Json.Nodes;
+using Diffract.Features;
+using Diffract.Heads;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>A table of results to be made: rows that share a backbone, data sets, features and a way to train. Read from JSON by <see cref="RecipeReader"/>.</summary>
+public sealed record Recipe
+{
+    /// <summary>The file's name without its ending.</summary>
+    public required string Name { get; init; }
+    /// <summary>What it shows, in a sentence.</summary>
+    public required string About { get; init; }
+    /// <summary>The table or figure it stands for, such as "2307.08702, Table 1"; null where it is ours.</summary>
+    public string? Source { get; init; }
+    /// <summary>A checkpoint, or the name of a published one.</summary>
+    public required string Model { get; init; }
+    public required IReadOnlyList<RecipeData> Data { get; init; }
+    /// <summary>Each row is trained once for each: initial weights, order of the pictures, held-out part and choice of few labels follow from it.</summary>
+    public IReadOnlyList<ulong> Seeds { get; init; } = [0];
+    public required IReadOnlyList<RecipeRow> Rows { get; init; }
+    /// <summary>As it was read, overrides applied, for results.</summary>
+    public required JsonObject Json { get; init; }
+}
+
+/// <summary>A data set: a column of the table.</summary>
+/// <param name="Train">Training pictures that its authors count; null: not stated.</param> <param name="Test">Test pictures.</param>
+/// <param name="Share">Part of each class's training pictures that is used at all, above 0 to 1, chosen by the seed; null: all.</param>
+public sealed record RecipeData(string Name, int? Classes = null, long? Train = null, long? Test = null, double? Share = null);
+
+/// <summary>How a row's figure comes about.</summary>
+public enum RecipeMethod
+{
+    /// <summary>A head on features of the frozen net.</summary>
+    Head,
+    /// <summary>Nearest neighbours: nothing trained.</summary>
+    Neighbours,
+    /// <summary>DifFeed: feedback layers and a head, two passes of the frozen net.</summary>
+    Feedback,
+    /// <summary>The net itself is trained with its head.</summary>
+    FineTune,
+}
+
+/// <summary>A row of the table.</summary>
+public sealed record RecipeRow
+{
+    public required string Name { get; init; }
+    public RecipeMethod Method { get; init; }
+    /// <summary>Kind and settings of the head; null for nearest neighbours.</summary>
+    public HeadConfig? Head { get; init; }
+    public required RecipeFeatures Features { get; init; }
+    public required RecipeTraining Training { get; init; }
+    public RecipeNeighbours Neighbours { get; init; } = new();
+    public RecipeFeedback Feedback { get; init; } = new();
+    /// <summary>Steps, blocks and pools to choose among on held-out training pictures; null: nothing is chosen.</summary>
+    public RecipeChoice? Choose { get; init; }
+    /// <summary>What the source says, by name of the data set.</summary>
+    public IReadOnlyDictionary<string, PaperFigure> Paper { get; init; } = new Dictionary<string, PaperFigure>();
+    /// <summary>The row with what it takes over from the recipe.</summary>
+    public required JsonObject Json { get; init; }
+
+    /// <summary>Sets of maps that the row may read: one, or those it chooses among.</summary>
+    public IEnumerable<FeatureUse> Uses => Choose is { } choice ? choice.Uses(this) : [new(Features.T, Features.Blocks, Pool)];
+
+    /// <summary>The pool that the row's head or neighbours need; 0: whole maps.</summary>
+    public int Pool => Method == RecipeMethod.Neighbours ? Neighbours.Pool : Head switch
+    {
+        LinearConfig linear => linear.Pool,
+        AttentionConfig { Tokens: TokenConfig.Projected tokens } => tokens.Size,
+        _ => 0,
+    };
+}
+
+/// <summary>Steps and blocks that are read together, and the pool of their maps (0: whole).</summary>
+public sealed record FeatureUse(IReadOnlyList<int> T, IReadOnlyList<int> Blocks, int Pool);
+
+/// <summary>What a row reads.</summary>
+public sealed record RecipeFeatures
+{
+    public IReadOnlyList<int> T { get; init; } = [];
+    public IReadOnlyList<int> Blocks { get; init; } = [];
+    /// <summary>Draws of noise kept for each picture.</summary>
+    public int Draws { get; init; } = 1;
+    /// <summary>Mirrored pictures too.</summary>
+    public bool Flip { get; init; }
+    /// <summary>Noise drawn anew each epoch, as the papers have it, instead of stored draws.</summary>
+    public bool Fresh { get; init; }
+    /// <summary>Random resized crops in training, instead of the centre.</summary>
+    public bool RandomCrop { get; init; }
+    /// <summary>Test with means over draws and views.</summary>
+    public bool Average { get; init; }
+    public DType Precision { get; init; } = DType.BFloat16;
+    public DType StoredAs { get; init; } = DType.Float16;
+    /// <summary>Side of the net's input in pixels; null: the net's own.</summary>
+    public int? Size { get; init; }
+    /// <summary>Of the noise.</summary>
+    public ulong Seed { get; init; }
+}
+
+/// <summary>How a row's head is trained: one of the known ways, and what is changed of it.</summary>
+public sealed record RecipeTraining
+{
+    public string Recipe { get; init; } = "default";
+    public IReadOnlyList<double>? LearningRates { get; init; }
+    public IReadOnlyList<double>? WeightDecays { get; init; }
+    public int? Epochs { get; init; }
+    public int? BatchSize { get; init; }
+    /// <summary>Training pictures a class; null: all.</summary>
+    public int? PerClass { get; init; }
+
+    public HeadRecipe For(HeadConfig? head, ulong seed)
+    {
+        var known = HeadRecipes.Get(Recipe, attention: head is not LinearConfig);
+        return known with
+        {
+            LearningRates = LearningRates ?? known.LearningRates, WeightDecays = WeightDecays ?? known.WeightDecays,
+            Epochs = Epochs ?? known.Epochs, BatchSize = BatchSize ?? known.BatchSize, Seed = seed,
+        };
+    }
+}
+
+/// <summary>How neighbours vote.</summary>
+public sealed record RecipeNeighbours
+{
+    public int K { get; init; } = 20;
+    public int Pool { get; init; } = 1;
+    public bool Majority { get; init; }
+    public double Temperature { get; init; } = 0.07;
+}
+
+/// <summary>DifFeed's feedback: a strategy, or blocks by number.</summary>
+public sealed record RecipeFeedback
+{
+    public string Strategy { get; init; } = "bottleneck";
+    public IReadOnlyList<int>? Blocks { get; init; }
+    /// <summary>Layers in the released code's letters.</summary>
+    public string Layers { get; init; } = "C_B_R";
+}
+
+/// <summary>Steps, blocks and pools of which each is tried with each; null: the row's own.</summary>
+public sealed record RecipeChoice(IReadOnlyList<int>? T, IReadOnlyList<int>? Blocks, IReadOnlyList<int>? Pools)
+{
+    public IEnumerable<FeatureUse> Uses(RecipeRow row) =>
+        from t in Each(T, row.Features.T) from blocks in Each(Blocks, row.Features.Blocks) from pool in Pools ?? [row.Pool] select new FeatureUse(t, blocks, pool);
+
+    static IEnumerable<IReadOnlyList<int>> Each(IReadOnlyList<int>? candidates, IReadOnlyList<int> own) => candidates is null ? [own] : candidates.Select(candidate => new[] { candidate });
+}
+
+/// <summary>Accuracies in %, as a paper prints them.</summary>
+public sealed record PaperFigure(double Top1, double? Top5 = null);
+
+/// <summary>A recipe cannot be used; the message names every fault.</summary>
+public sealed class RecipeException(string message) : Exception(message);

@@ -1,0 +1,56 @@
+using Diffract.Heads;
+using Diffract.Models;
+
+namespace Diffract.Workflows;
+
+/// <summary>What rows cost beside the features that they share: computed, about.</summary>
+static class RecipeCost
+{
+    public static RowCost Of(Recipe recipe, RecipeRow row, RecipeData data, UNetLayout layout, RecipePictures pictures)
+    {
+        var (net, head, parameters) = (0.0, 0.0, (long?)null);
+        var train = Math.Min(pictures.Train, row.Training.PerClass is { } each ? (long)each * pictures.Classes : long.MaxValue);
+        foreach (var use in row.Uses)
+        {
+            RecipePlan.CheckBlocks(use, layout);
+            if (RecipePlan.Complete(row, use, layout, pictures.Classes) is not { } complete)
+            {
+                var block = layout.Blocks[use.Blocks[^1] - 1];
+                head += (double)train * pictures.Test * block.OutChannels * Math.Max(1, use.Pool * use.Pool);
+                continue;
+            }
+            var training = row.Training.For(complete, 0);
+            var work = Training(complete, training, train) + (double)pictures.Test * HeadCost.Forward(complete);
+            (head, parameters) = (head + work, complete.ParameterCount());
+            net += Passes(row, use, layout) * ((double)train * training.Epochs) + (RowAbility.ReadsStore(row) ? 0 : (double)pictures.Test * Forward(row, use, layout));
+        }
+        return new(net * recipe.Seeds.Count, head * recipe.Seeds.Count, parameters);
+    }
+
+    // Forward and backward are three forwards. Candidates are trained on what is not held out: linear ones for all epochs, others for a third of them.
+    static double Training(HeadConfig head, HeadRecipe recipe, long train)
+    {
+        var (candidates, isGrid) = (recipe.Candidates.Count, head is LinearConfig { Hidden.Count: 0 });
+        var choosing = candidates == 1 ? 0 : candidates * (1 - recipe.HeldOut) * (isGrid ? recipe.Epochs : Math.Max(2, recipe.Epochs / 3));
+        return 3.0 * HeadCost.Forward(head) * train * (choosing + recipe.Epochs);
+    }
+
+    // Multiply-adds of the net for one picture in one epoch.
+    static double Passes(RecipeRow row, FeatureUse use, UNetLayout layout) => RowAbility.ReadsStore(row) ? 0
+        : row.Method is RecipeMethod.FineTune ? 3 * Pass(row, layout, use.Blocks[^1]) * use.T.Count
+        : row.Method is RecipeMethod.Feedback ? (Pass(row, layout, LastFeedback(row.Feedback, layout)) + 3 * Pass(row, layout, use.Blocks[^1])) * use.T.Count
+        : Forward(row, use, layout);
+
+    static double Forward(RecipeRow row, FeatureUse use, UNetLayout layout) =>
+        ((row.Method is RecipeMethod.Feedback ? Pass(row, layout, LastFeedback(row.Feedback, layout)) : 0) + Pass(row, layout, use.Blocks[^1])) * use.T.Count;
+
+    static double Pass(RecipeRow row, UNetLayout layout, int block) => PassCost.MultiplyAdds(layout, block, row.Features.Size ?? layout.Config.ImageSize, row.Features.Size ?? layout.Config.ImageSize);
+
+    // How far the first pass goes.
+    static int LastFeedback(RecipeFeedback feedback, UNetLayout layout) => Math.Min(layout.Blocks.Count, feedback.Blocks?[^1] ?? feedback.Strategy switch
+    {
+        "all" => layout.Blocks.Count,
+        "bottleneck" => layout.Blocks.Count - 1,
+        _ => layout.Middle.Number + 5,
+    });
+}

@@ -1,0 +1,93 @@
+using Diffract.Features;
+using Diffract.Heads;
+using Diffract.Models;
+
+namespace Diffract.Workflows;
+
+/// <summary>How many pictures a data set has, and of how many classes: counted, or as the recipe says.</summary>
+public sealed record RecipePictures(int Classes, long Train, long Test)
+{
+    /// <summary>What the recipe says; null where it does not say all.</summary>
+    public static RecipePictures? Declared(RecipeData data) => data is { Classes: { } classes, Train: { } train, Test: { } test } ? new(classes, train, test) : null;
+}
+
+/// <summary>A row on a data set.</summary>
+/// <param name="Folder">Relative to the run's; a folder a seed lies in it.</param>
+/// <param name="Cost">Of all seeds, without the features that are shared.</param>
+public sealed record RecipeJob(RecipeRow Row, RecipeData Data, string Folder, RowCost Cost);
+
+/// <summary>Multiply-adds of passes of the net and of the head, about; trained values of the head, where it has any.</summary>
+public sealed record RowCost(double Net, double Head, long? Parameters);
+
+/// <summary>What a recipe asks for on a net: stores that rows share, and the rows.</summary>
+public sealed record RecipePlan(Recipe Recipe, UNetLayout Layout, IReadOnlyDictionary<string, RecipePictures> Pictures, IReadOnlyList<StorePlan> Stores, IReadOnlyList<RecipeJob> Jobs)
+{
+    /// <param name="pictures">By name of the data set; rows of a set that is not named here are left out.</param>
+    /// <param name="rows">Names of the rows wanted; null: all.</param>
+    /// <exception cref="RecipeException">The net lacks a step or block, a head cannot be built, or there is no row of a name; all faults are named.</exception>
+    public static RecipePlan Make(Recipe recipe, UNetLayout layout, IReadOnlyDictionary<string, RecipePictures> pictures, IReadOnlyCollection<string>? rows = null)
+    {
+        List<string> faults = [.. (rows ?? []).Where(name => recipe.Rows.All(row => row.Name != name)).Select(name => $"there is no row '{name}'; there are {string.Join(", ", recipe.Rows.Select(row => $"'{row.Name}'"))}")];
+        RecipeRow[] wanted = [.. recipe.Rows.Where(row => rows?.Contains(row.Name) ?? true)];
+        List<StorePlan> stores = [];
+        List<RecipeJob> jobs = [];
+        foreach (var data in recipe.Data.Where(data => pictures.ContainsKey(data.Name)))
+        {
+            RecipeRow[] stored = [.. wanted.Where(RowAbility.ReadsStore)];
+            foreach (var subset in Subsets(recipe, data))
+            {
+                stores.AddRange(StorePlan.For(data, subset, stored, layout));
+            }
+            foreach (var row in wanted)
+            {
+                var (folder, where) = (Slug.Of(row.Name), $"row '{row.Name}'");
+                try
+                {
+                    jobs.Add(new(row, data, $"rows/{folder}{(recipe.Data.Count > 1 ? "/" + Slug.Of(data.Name) : "")}", RecipeCost.Of(recipe, row, data, layout, pictures[data.Name])));
+                }
+                catch (Exception fault) when (fault is HeadConfigException or FeatureStoreException or ArgumentException)
+                {
+                    faults.Add($"{where}: {fault.Message}");
+                }
+            }
+        }
+        foreach (var store in stores)
+        {
+            try
+            {
+                store.Request.Check(layout, int.MaxValue);
+            }
+            catch (ArgumentException fault)
+            {
+                faults.Add($"features of {store.Data.Name}: {fault.Message}");
+            }
+        }
+        return faults.Count == 0 ? new(recipe, layout, pictures, stores, jobs) : throw new RecipeException($"recipe '{recipe.Name}': {string.Join("; ", faults.Distinct())}");
+    }
+
+    /// <summary>The store with the maps of one use.</summary>
+    public StorePlan StoreOf(RecipeJob job, FeatureUse use, ulong seed) => Stores.First(store => store.Serves(job.Data, SubsetOf(job.Data, seed), job.Row.Features, use));
+
+    /// <summary>The head of a use, complete for the store's maps; null for nearest neighbours.</summary>
+    public static HeadConfig? Complete(RecipeRow row, FeatureUse use, UNetLayout layout, int classes)
+    {
+        var head = row.Head is LinearConfig linear && use.Pool > 0 ? linear with { Pool = use.Pool } : row.Head;
+        if (head is null) { return null; }
+        var side = row.Features.Size ?? layout.Config.ImageSize;
+        CheckBlocks(use, layout);
+        var request = new FeatureRequest { T = use.T, Blocks = use.Blocks, Pools = [use.Pool], Height = side, Width = side };
+        return HeadInputs.Choose(head, use.T, use.Blocks, classes, [use.Pool], name => request.Shape(name, layout), block => side / layout.Blocks[block - 1].OutStride).Head;
+    }
+
+    internal static void CheckBlocks(FeatureUse use, UNetLayout layout)
+    {
+        if (use.Blocks.FirstOrDefault(block => block > layout.Blocks.Count) is > 0 and var block)
+        {
+            throw new ArgumentException($"block {block}: this net has blocks 1 to {layout.Blocks.Count}");
+        }
+    }
+
+    internal static ulong? SubsetOf(RecipeData data, ulong seed) => data.Share is null ? null : seed;
+
+    static IEnumerable<ulong?> Subsets(Recipe recipe, RecipeData data) => recipe.Seeds.Select(seed => SubsetOf(data, seed)).Distinct();
+}

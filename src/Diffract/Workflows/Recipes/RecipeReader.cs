@@ -1,0 +1,167 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Diffract.Heads;
+
+namespace Diffract.Workflows;
+
+/// <summary>
+/// Reads recipes: JSON with comments. What stands beside the rows (head, features, train, knn, feedback) holds for every row that does not say otherwise:
+/// a row's own keys of features, train, knn and feedback replace the recipe's one by one, its head as a whole.
+/// </summary>
+public sealed partial class RecipeReader
+{
+    static readonly string[] Merged = ["features", "train", "knn", "feedback"], Shared = [.. Merged, "head", "method", "choose"];
+
+    readonly List<string> _faults = [];
+
+    /// <param name="overrides">"path=value" each.</param>
+    /// <exception cref="RecipeException">The file is missing or no JSON, a key is unknown, or a value cannot be used; all faults are named.</exception>
+    public static Recipe Read(string path, IEnumerable<string>? overrides = null)
+    {
+        try
+        {
+            return Parse(File.ReadAllText(path), Path.GetFileNameWithoutExtension(path), path, overrides);
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            throw new RecipeException($"{path}: cannot be read: {cause.Message}");
+        }
+    }
+
+    /// <inheritdoc cref="Read"/>
+    /// <param name="where">For errors: the file.</param>
+    public static Recipe Parse(string text, string name, string where, IEnumerable<string>? overrides = null)
+    {
+        var reader = new RecipeReader();
+        try
+        {
+            var json = JsonNode.Parse(text, documentOptions: new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = 16, AllowDuplicateProperties = false }) as JsonObject
+                ?? throw new RecipeException($"{where}: expected a JSON object");
+            foreach (var change in overrides ?? [])
+            {
+                RecipeOverrides.Apply(json, change, reader._faults);
+            }
+            var recipe = reader.Recipe(json, name);
+            return reader._faults.Count == 0 ? recipe : throw new RecipeException($"{where}: {string.Join("; ", reader.Faults)}");
+        }
+        catch (JsonException cause)
+        {
+            throw new RecipeException($"{where}: not JSON: {cause.Message}");
+        }
+    }
+
+    // A fault in what the rows share is found with every row, and named once.
+    IEnumerable<string> Faults => _faults.DistinctBy(fault => InRow().Replace(fault, ""));
+
+    Recipe Recipe(JsonObject json, string name)
+    {
+        var fields = new RecipeFields(json, "", _faults);
+        RecipeData[] data = [.. fields.List("data").Select(Data)];
+        if (data.Select(one => one.Name).Distinct().Count() < data.Length)
+        {
+            fields.Add("data", "names a data set twice");
+        }
+        foreach (var key in Shared)
+        {
+            _ = fields.Node(key);                                                          // read with each row
+        }
+        RecipeRow[] rows = [.. fields.List("rows").Zip(json["rows"] as JsonArray ?? [], (row, own) => Row(new(Whole(json, (JsonObject)own!), row.At, _faults), Whole(json, (JsonObject)own!), data))];
+        foreach (var twice in rows.GroupBy(row => Slug.Of(row.Name)).Where(group => group.Count() > 1))
+        {
+            fields.Add("rows", $"has {twice.Count()} rows named '{twice.First().Name}' or alike; each needs a name of its own");
+        }
+        var recipe = new Recipe
+        {
+            Name = name,
+            About = Required(fields, "about"),
+            Source = fields.Text("source"),
+            Model = Required(fields, "model"),
+            Data = data,
+            Seeds = [.. (fields.Integers("seeds", 0, int.MaxValue) ?? [0]).Distinct().Select(seed => (ulong)seed)],
+            Rows = rows,
+            Json = json,
+        };
+        fields.End();
+        return recipe;
+    }
+
+    static RecipeData Data(RecipeFields fields)
+    {
+        var data = new RecipeData(Required(fields, "name"), (int?)fields.Integer("classes", 2, 10_000), fields.Integer("train", 1, int.MaxValue), fields.Integer("test", 1, int.MaxValue), fields.Real("share", 1e-6, 1));
+        fields.End();
+        return data;
+    }
+
+    RecipeRow Row(RecipeFields fields, JsonObject json, RecipeData[] data)
+    {
+        var method = fields.Word("method", "head", "knn", "feedback", "finetune") switch
+        {
+            "knn" => RecipeMethod.Neighbours, "feedback" => RecipeMethod.Feedback, "finetune" => RecipeMethod.FineTune, _ => RecipeMethod.Head,
+        };
+        var row = new RecipeRow
+        {
+            Name = Required(fields, "name"),
+            Method = method,
+            Head = Head(fields, method),
+            Features = RecipeSections.Features(fields.Section("features")),
+            Training = RecipeSections.Training(fields.Section("train")),
+            Neighbours = RecipeSections.Neighbours(fields.Section("knn")),
+            Feedback = RecipeSections.Feedback(fields.Section("feedback")),
+            Choose = RecipeSections.Choice(fields.Section("choose")),
+            Paper = RecipePaper.Read(fields, data),
+            Json = json,
+        };
+        if (row.Features.T.Count == 0 && row.Choose?.T is null) { fields.Add("features.t", "is not given; expected steps such as [90]"); }
+        if (row.Features.Blocks.Count == 0 && row.Choose?.Blocks is null) { fields.Add("features.blocks", "is not given; expected blocks such as [24]"); }
+        if (row.Choose is not null && method is not (RecipeMethod.Head or RecipeMethod.Neighbours)) { fields.Add("choose", "is for rows of method head or knn"); }
+        if (row.Choose?.Pools is not null && row.Head is not null and not LinearConfig) { fields.Add("choose.pool", "is for linear heads, MLPs and knn"); }
+        fields.End();
+        return row;
+    }
+
+    HeadConfig? Head(RecipeFields fields, RecipeMethod method)
+    {
+        if (fields.Node("head") is not { } node || method == RecipeMethod.Neighbours)
+        {
+            if (method != RecipeMethod.Neighbours) { fields.Add("head", "is not given; expected an object such as {\"kind\": \"linear\", \"pool\": 2}"); }
+            return null;
+        }
+        try
+        {
+            var head = HeadConfig.Parse(JsonSerializer.SerializeToElement(node), $"{fields.At}.head");
+            if (head.Ts.Count + head.Blocks.Count + head.Classes > 0) { fields.Add("head", "names ts, blocks or classes; those follow from features and data"); }
+            return head;
+        }
+        catch (HeadConfigException fault)
+        {
+            _faults.Add(fault.Message);
+            return null;
+        }
+    }
+
+    static string Required(RecipeFields fields, string key)
+    {
+        var text = fields.Text(key);
+        if (text is null && fields.Node(key) is null) { fields.Add(key, "is not given"); }
+        return text ?? "";
+    }
+
+    // The row with what it takes over from the recipe.
+    static JsonObject Whole(JsonObject recipe, JsonObject row)
+    {
+        var whole = row.DeepClone().AsObject();
+        foreach (var key in Shared.Where(key => recipe[key] is not null))
+        {
+            if (whole[key] is null) { whole[key] = recipe[key]!.DeepClone(); }
+            else if (Merged.Contains(key) && whole[key] is JsonObject own && recipe[key] is JsonObject common)
+            {
+                foreach (var (name, value) in common.Where(pair => !own.ContainsKey(pair.Key))) { own[name] = value?.DeepClone(); }
+            }
+        }
+        return whole;
+    }
+
+    [GeneratedRegex(@"^rows\.\d+\.")]
+    private static partial Regex InRow();
+}

@@ -1,0 +1,77 @@
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>The sections of a recipe's row: what is left out has its default.</summary>
+static class RecipeSections
+{
+    public static RecipeFeatures Features(RecipeFields? fields)
+    {
+        var standard = new RecipeFeatures();
+        if (fields is null) { return standard; }
+        var read = new RecipeFeatures
+        {
+            T = Ascending(fields, "t", 0, 999_999), Blocks = Ascending(fields, "blocks", 1, 999),
+            Draws = (int)(fields.Integer("draws", 1, 1000) ?? standard.Draws), Flip = fields.Boolean("flip") ?? standard.Flip,
+            Fresh = fields.Word("noise", "stored", "fresh") == "fresh", RandomCrop = fields.Word("crop", "centre", "random") == "random", Average = fields.Boolean("average") ?? standard.Average,
+            Precision = fields.Word("precision", "fp32", "bf16") == "fp32" ? DType.Float32 : DType.BFloat16, StoredAs = fields.Word("storeAs", "fp32", "fp16") == "fp32" ? DType.Float32 : DType.Float16,
+            Size = (int?)fields.Integer("size", 8, 4096), Seed = (ulong)(fields.Integer("seed", 0, long.MaxValue) ?? 0),
+        };
+        fields.End();
+        return read;
+    }
+
+    public static RecipeTraining Training(RecipeFields? fields)
+    {
+        if (fields is null) { return new(); }
+        var read = new RecipeTraining
+        {
+            Recipe = fields.Word("recipe", [.. HeadRecipes.Names]) ?? "default",
+            LearningRates = fields.Reals("learningRates"), WeightDecays = fields.Reals("weightDecays"),
+            Epochs = (int?)fields.Integer("epochs", 1, 100_000), BatchSize = (int?)fields.Integer("batchSize", 2, 1_000_000), PerClass = (int?)fields.Integer("perClass", 1, 1_000_000),
+        };
+        fields.End();
+        return read;
+    }
+
+    public static RecipeNeighbours Neighbours(RecipeFields? fields)
+    {
+        var standard = new RecipeNeighbours();
+        if (fields is null) { return standard; }
+        var read = new RecipeNeighbours
+        {
+            K = (int)(fields.Integer("k", 1, 1_000_000) ?? standard.K), Pool = (int)(fields.Integer("pool", 0, 1024) ?? standard.Pool),
+            Majority = fields.Word("votes", "weighted", "majority") == "majority", Temperature = fields.Real("temperature", Metrics.Knn.LowestTemperature, 1e6) ?? standard.Temperature,
+        };
+        fields.End();
+        return read;
+    }
+
+    public static RecipeFeedback Feedback(RecipeFields? fields)
+    {
+        var standard = new RecipeFeedback();
+        if (fields is null) { return standard; }
+        var read = new RecipeFeedback
+        {
+            Strategy = fields.Word("strategy", "all", "bottleneck", "windowed", "multi-scale") ?? standard.Strategy,
+            Blocks = fields.Node("blocks") is null ? null : Ascending(fields, "blocks", 1, 999), Layers = fields.Text("layers") ?? standard.Layers,
+        };
+        fields.End();
+        return read;
+    }
+
+    public static RecipeChoice? Choice(RecipeFields? fields)
+    {
+        if (fields is null) { return null; }
+        var read = new RecipeChoice(fields.Integers("t", 0, 999_999), fields.Integers("blocks", 1, 999), fields.Integers("pool", 0, 1024));
+        fields.End();
+        return read;
+    }
+
+    static IReadOnlyList<int> Ascending(RecipeFields fields, string key, int low, int high)
+    {
+        var list = fields.Integers(key, low, high) ?? [];
+        if (list.Zip(list.Skip(1)).Any(pair => pair.First >= pair.Second)) { fields.Add(key, $"is [{string.Join(", ", list)}], expected an ascending list without repeats"); }
+        return list;
+    }
+}

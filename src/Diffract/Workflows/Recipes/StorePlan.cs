@@ -1,0 +1,69 @@
+using System.Security.Cryptography;
+using System.Text;
+using Diffract.Data;
+using Diffract.Features;
+using Diffract.Models;
+
+namespace Diffract.Workflows;
+
+/// <summary>A feature store that rows of a recipe share.</summary>
+/// <param name="Made">How its maps are made, beside steps, blocks and pools.</param> <param name="Subset">Seed by which few training pictures are chosen; null where all are used.</param> <param name="Folder">Relative to the run's.</param>
+public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Made, FeatureRequest Request, string Folder)
+{
+    /// <summary>One picture, all passes.</summary>
+    public long MultiplyAdds(UNetLayout layout) => Request.Passes * PassCost.MultiplyAdds(layout, Request.Blocks[^1], Request.Height, Request.Width);
+
+    /// <summary>One picture, all maps.</summary>
+    public long Bytes(UNetLayout layout) => Request.Names.Sum(name => Request.Shape(name, layout).Aggregate((long)Torch.DTypes.Size(Request.StoredAs), (a, b) => a * b));
+
+    /// <summary>Whether a row's maps are in it.</summary>
+    public bool Serves(RecipeData data, ulong? subset, RecipeFeatures features, FeatureUse use) =>
+        (data, subset) == (Data, Subset) && Making(features) == Made && use.T.All(Request.T.Contains) && use.Blocks.All(Request.Blocks.Contains);
+
+    /// <summary>
+    /// The fewest stores that serve all uses with no pass in vain: steps that some row reads together are in one store, others apart; blocks and pools are all that
+    /// rows read at these steps.
+    /// </summary>
+    public static IEnumerable<StorePlan> For(RecipeData data, ulong? subset, IReadOnlyList<RecipeRow> rows, UNetLayout layout)
+    {
+        foreach (var alike in rows.GroupBy(row => Making(row.Features)))
+        {
+            var uses = alike.SelectMany(row => row.Uses).ToList();
+            foreach (var steps in Joined(uses.Select(use => use.T)))
+            {
+                FeatureUse[] here = [.. uses.Where(use => steps.Contains(use.T[0]))];
+                var request = Request(alike.First().Features, steps, here, layout);
+                var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(request.ToJson().ToJsonString())))[..8];
+                yield return new(data, subset, alike.Key, request, $"features/{Slug.Of(data.Name)}{(subset is { } seed ? $"-seed-{seed}" : "")}/t{string.Join('-', steps.Take(4))}-{hash}");
+            }
+        }
+    }
+
+    static FeatureRequest Request(RecipeFeatures features, IReadOnlyList<int> steps, FeatureUse[] uses, UNetLayout layout)
+    {
+        var side = features.Size ?? layout.Config.ImageSize;
+        int[] blocks = [.. uses.SelectMany(use => use.Blocks).Distinct().Order()];
+        var whole = blocks.Where(block => block <= layout.Blocks.Count).Select(block => side / layout.Blocks[block - 1].OutStride).DefaultIfEmpty(1).Max();
+        return new()
+        {
+            T = steps, Blocks = blocks, Pools = [.. uses.Select(use => use.Pool == 0 ? whole : Math.Min(use.Pool, whole)).Distinct().Order()], Flip = features.Flip, Draws = features.Draws,
+            Height = side, Width = side, Seed = features.Seed, Precision = features.Precision, StoredAs = features.StoredAs, Exif = ExifPolicy.Apply,
+        };
+    }
+
+    // Lists that share a step, directly or through others, become one.
+    static IEnumerable<int[]> Joined(IEnumerable<IReadOnlyList<int>> lists)
+    {
+        List<SortedSet<int>> groups = [];
+        foreach (var list in lists)
+        {
+            var touching = groups.Where(group => group.Overlaps(list)).ToList();
+            groups.RemoveAll(touching.Contains);
+            groups.Add([.. list, .. touching.SelectMany(group => group)]);
+        }
+        return groups.OrderBy(group => group.Min).Select(group => group.ToArray());
+    }
+
+    // What makes features differ beside steps, blocks and pools.
+    static RecipeFeatures Making(RecipeFeatures features) => features with { T = [], Blocks = [], Average = false };
+}
