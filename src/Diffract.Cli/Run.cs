@@ -29,7 +29,7 @@ static class Run
     }
 
     // What the library throws at its borders, and what the system says of files. Anything else is a bug and shows its trace.
-    static bool IsForPeople(Exception exception) => exception is TorchException or CheckpointException or PictureException or UNetConfigException or TrainException or FeatureStoreException or HeadConfigException
+    static bool IsForPeople(Exception exception) => exception is TorchException or CheckpointException or PictureException or UNetConfigException or TrainException or FeatureStoreException or HeadConfigException or RecipeException
         or ArgumentException or System.Text.Json.JsonException or IOException or UnauthorizedAccessException;
 
     /// <summary>A token that Ctrl-C and SIGTERM cancel once; a second time ends the process.</summary>

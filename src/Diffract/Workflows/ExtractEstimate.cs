@@ -41,7 +41,7 @@ public sealed record ExtractEstimate(int Pictures, int Passes, double SecondsPer
         memory    about {Size(MemoryBytes)}
         """);
 
-    static string Span(double seconds) => seconds switch
+    internal static string Span(double seconds) => seconds switch
     {
         < 120 => string.Create(CultureInfo.InvariantCulture, $"{seconds:f0} s"),
         < 7200 => string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:f0} min"),
@@ -49,5 +49,5 @@ public sealed record ExtractEstimate(int Pictures, int Passes, double SecondsPer
         _ => string.Create(CultureInfo.InvariantCulture, $"{seconds / 86400:f1} days"),
     };
 
-    static string Size(long bytes) => bytes < 1 << 30 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:f1} MiB") : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1073741824.0:f2} GiB");
+    internal static string Size(long bytes) => bytes < 1 << 30 ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:f1} MiB") : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1073741824.0:f2} GiB");
 }

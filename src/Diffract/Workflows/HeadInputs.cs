@@ -18,9 +18,9 @@ public sealed class HeadInputs
 
     /// <summary>Completes a head for the maps at hand.</summary>
     /// <param name="head">Kind and settings.</param> <param name="ts">Steps, ascending.</param> <param name="blocks">Blocks, ascending.</param> <param name="classes">Outputs.</param>
-    /// <param name="pools">Pools that are at hand.</param> <param name="shape">(C, h, w) of a map.</param> <param name="side">Shorter side of a block's whole map.</param>
+    /// <param name="pools">Pools that are at hand; null: any can be made.</param> <param name="shape">(C, h, w) of a map.</param> <param name="side">Shorter side of a block's whole map.</param>
     /// <exception cref="FeatureStoreException">No pool at hand serves the head.</exception> <exception cref="HeadConfigException">The head cannot be built.</exception>
-    public static HeadInputs Choose(HeadConfig head, IReadOnlyList<int> ts, IReadOnlyList<int> blocks, int classes, IReadOnlyList<int> pools, Func<FeatureName, long[]> shape, Func<int, int> side)
+    public static HeadInputs Choose(HeadConfig head, IReadOnlyList<int> ts, IReadOnlyList<int> blocks, int classes, IReadOnlyList<int>? pools, Func<FeatureName, long[]> shape, Func<int, int> side)
     {
         var specs = new List<FeatureSpec>();
         var chosen = new Dictionary<int, int>();
@@ -43,6 +43,7 @@ public sealed class HeadInputs
     public FeatureName Name(FeatureKey key, int view = 0, int draw = 0) => new(key.T, key.Block, _pool[key.Block], view, draw);
 
     /// <summary>The head's maps of some rows, each row with its own view and draw.</summary>
+    /// <param name="pick">From a place in <paramref name="rows"/> to the view and draw there.</param>
     public IReadOnlyDictionary<FeatureKey, Tensor> Gather(FeatureStore store, ReadOnlySpan<int> rows, Func<int, (int View, int Draw)> pick)
     {
         var maps = new Dictionary<FeatureKey, Tensor>();
@@ -51,7 +52,7 @@ public sealed class HeadInputs
         {
             for (var i = 0; i < rows.Length; i++)
             {
-                var (view, draw) = pick(rows[i]);
+                var (view, draw) = pick(i);
                 names[i] = Name(key, view, draw);
             }
             maps[key] = store.Gather(names, rows);
@@ -60,7 +61,7 @@ public sealed class HeadInputs
     }
 
     // Exactly what the head pools to, or the whole map, or one whose windows the head's windows join evenly.
-    static int Pool(HeadConfig head, int block, IReadOnlyList<int> pools, int side)
+    static int Pool(HeadConfig head, int block, IReadOnlyList<int>? pools, int side)
     {
         bool Whole(int pool) => pool == 0 || pool >= side;
         var wanted = head switch
@@ -69,6 +70,10 @@ public sealed class HeadInputs
             AttentionConfig { Tokens: TokenConfig.Projected tokens } => Math.Min(tokens.Size, side),
             _ => side,
         };
+        if (pools is null)
+        {
+            return Whole(wanted) ? 0 : wanted;
+        }
         int? found = pools.Contains(wanted) ? wanted
             : pools.Any(Whole) ? pools.First(Whole)
             : head is LinearConfig ? pools.Cast<int?>().FirstOrDefault(pool => pool % wanted == 0 && side % pool!.Value == 0)

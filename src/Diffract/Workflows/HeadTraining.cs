@@ -10,19 +10,23 @@ using Diffract.Torch;
 namespace Diffract.Workflows;
 
 /// <summary>
-/// Trains one or several heads on rows of a store: linear candidates all at once, others one after another. Each row shows one of its
-/// views and draws an epoch, as the seed says.
+/// Trains one or several heads on rows of a source: linear candidates all at once, others one after another. Weights of the source,
+/// where it has any, are trained together with each head, from the same start.
 /// </summary>
-sealed class HeadTraining(FeatureStore features, HeadInputs inputs, HeadRecipe recipe, Action<Progress>? report, CancellationToken cancellation)
+sealed class HeadTraining(HeadSource source, HeadInputs inputs, HeadRecipe recipe, Action<Progress>? report, CancellationToken cancellation)
 {
-    /// <summary>The trained candidates' tensors, under a head's names.</summary>
-    /// <param name="candidates">To train.</param> <param name="rows">Of the store.</param> <param name="epochs">Passes over the rows.</param> <param name="folder">For the state; null keeps none.</param>
-    /// <param name="take">Called with each candidate's index and a function from maps to logits, while its store is alive.</param>
-    public void Run(IReadOnlyList<GridCandidate> candidates, int[] rows, int epochs, string? folder, Action<int, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>, IEnumerable<KeyValuePair<string, Tensor>>> take)
+    /// <summary>Called with a candidate's index, a function from maps to logits, and its tensors under a head's names, while they are alive.</summary>
+    public delegate void Take(int index, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, IEnumerable<KeyValuePair<string, Tensor>> tensors);
+
+    /// <summary>True where all candidates cost no more than one.</summary>
+    public bool TrainsAllAtOnce => inputs.Head is LinearConfig { Hidden.Count: 0 } && !source.State.Any();
+
+    /// <param name="candidates">To train.</param> <param name="rows">Of the source.</param> <param name="epochs">Passes over the rows.</param> <param name="folder">For the state; null keeps none.</param>
+    public void Run(IReadOnlyList<GridCandidate> candidates, int[] rows, int epochs, string? folder, Take take)
     {
-        if (inputs.Head is LinearConfig { Hidden.Count: 0 } linear)
+        if (TrainsAllAtOnce)
         {
-            RunGrid(linear, candidates, rows, epochs, folder, take);
+            RunGrid((LinearConfig)inputs.Head, candidates, rows, epochs, folder, take);
             return;
         }
         for (var i = 0; i < candidates.Count; i++)
@@ -31,15 +35,15 @@ sealed class HeadTraining(FeatureStore features, HeadInputs inputs, HeadRecipe r
         }
     }
 
-    void RunGrid(LinearConfig linear, IReadOnlyList<GridCandidate> candidates, int[] rows, int epochs, string? folder, Action<int, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>, IEnumerable<KeyValuePair<string, Tensor>>> take)
+    void RunGrid(LinearConfig linear, IReadOnlyList<GridCandidate> candidates, int[] rows, int epochs, string? folder, Take take)
     {
         using var scope = new TensorScope();
         Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, 0, purpose: 6));
-        using var store = ParameterStore.New();
+        using var store = ParameterStore.New(source.Device);
         var grid = new LinearGrid(store.Root, linear, candidates);
         store.RequireGrad(true);
         using var optimizer = Make([grid.Group]);
-        Loop("train " + linear.Kind, optimizer, store, rows, epochs, folder, scale: 1, (maps, labels) => grid.Loss(linear.Vector(maps), labels));
+        Loop("train " + linear.Kind, optimizer, [.. store.All], rows, epochs, folder, scale: 1, (maps, labels) => grid.Loss(linear.Vector(maps), labels));
         for (var i = 0; i < candidates.Count; i++)
         {
             using var inner = new TensorScope();
@@ -48,52 +52,42 @@ sealed class HeadTraining(FeatureStore features, HeadInputs inputs, HeadRecipe r
         }
     }
 
-    void RunOne(int index, GridCandidate candidate, int[] rows, int epochs, string? folder, Action<int, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>, IEnumerable<KeyValuePair<string, Tensor>>> take)
+    void RunOne(int index, GridCandidate candidate, int[] rows, int epochs, string? folder, Take take)
     {
         using var scope = new TensorScope();
+        source.Restore();
         Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, 0, purpose: 6));
-        using var store = ParameterStore.New();
+        using var store = ParameterStore.New(source.Device);
         var head = inputs.Head.Build(store.Root);
         store.RequireGrad(true);
-        using var optimizer = Make([new([.. store.Parameters.Values], WeightDecay: candidate.WeightDecay)]);
-        Loop("train " + inputs.Head.Kind, optimizer, store, rows, epochs, folder, candidate.LearningRate, (maps, labels) => Aten.CrossEntropy(head.Forward(maps, training: true), labels));
+        using var optimizer = Make([new([.. store.Parameters.Values], WeightDecay: candidate.WeightDecay), .. source.Trained(candidate.WeightDecay)]);
+        KeyValuePair<string, Tensor>[] state = [.. store.All, .. source.State.Select(pair => new KeyValuePair<string, Tensor>("source." + pair.Key, pair.Value))];
+        Loop("train " + inputs.Head.Kind, optimizer, state, rows, epochs, folder, candidate.LearningRate, (maps, labels) => Aten.CrossEntropy(head.Forward(maps, training: true), labels));
         take(index, maps => head.Forward(maps, training: false), store.All);
     }
 
-    void Loop(string activity, Optimizer optimizer, ParameterStore store, int[] rows, int epochs, string? folder, double scale, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor, Tensor> loss)
+    void Loop(string activity, Optimizer optimizer, IReadOnlyList<KeyValuePair<string, Tensor>> state, int[] rows, int epochs, string? folder, double scale, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor, Tensor> loss)
     {
-        // A last batch of one row, which batch norm cannot take, joins the one before.
-        long perEpoch = Math.Max(1, (rows.Length + recipe.BatchSize - 2) / recipe.BatchSize);
-        var total = perEpoch * epochs;
+        var order = new TrainingOrder(rows, epochs, recipe.BatchSize, recipe.Accumulate, recipe.Seed);
+        var (perEpoch, total) = (order.StepsPerEpoch, order.Steps);
         var config = new TrainLoopConfig
         {
-            Activity = activity, Steps = total, LogEvery = perEpoch, SaveEvery = perEpoch * Math.Max(1, epochs / 4), Folder = folder,
+            Activity = activity, Steps = total, LogEvery = perEpoch, SaveEvery = perEpoch * Math.Max(1, epochs / 4), Folder = folder, Accumulate = recipe.Accumulate,
             LearningRate = recipe.Decay == DecayKind.Cosine
                 ? LearningRate.WarmupCosine(scale, Math.Max(1, total / 20), total)
                 : LearningRate.Steps(scale, perEpoch * Math.Max(1, recipe.DecayEvery * epochs / recipe.Epochs)),
-            Fingerprint = string.Create(CultureInfo.InvariantCulture, $"{features.Manifest.How.ToJsonString()} {inputs.Head.ToJson().ToJsonString()} {recipe.ToJson().ToJsonString()} scale={scale} rows={rows.Length} epochs={epochs}"),
+            Fingerprint = string.Create(CultureInfo.InvariantCulture, $"{source.How.ToJsonString()} {inputs.Head.ToJson().ToJsonString()} {recipe.ToJson().ToJsonString()} scale={scale} rows={rows.Length}:{rows.Aggregate(0UL, (hash, row) => Seeds.Of(hash, (ulong)row, purpose: 11)):x} epochs={epochs}"),
         };
-        int[] order = [];
-        var epochOfOrder = -1L;
+        var first = folder is null ? 0 : TrainLoop.StepOf(folder);
+        using var batches = source.Load(inputs, order.LooksFrom(first, source), order.PartSizesFrom(first), cancellation).GetEnumerator();
         Tensor Loss(long step, int part)
         {
-            var (epoch, at) = (step / perEpoch, (int)(step % perEpoch));
-            if (epoch != epochOfOrder)
-            {
-                (epochOfOrder, order) = (epoch, [.. Seeds.Permutation(rows.Length, Seeds.Of(recipe.Seed, (ulong)epoch, purpose: 7)).Select(i => rows[i])]);
-            }
-            var last = at == perEpoch - 1;
-            var batch = order.AsSpan(at * recipe.BatchSize, (last ? rows.Length : (at + 1) * recipe.BatchSize) - at * recipe.BatchSize);
-            return loss(inputs.Gather(features, batch, row => Pick(row, epoch)), Labels(features, batch));
+            Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, (ulong)(step * recipe.Accumulate + part), purpose: 10)); // dropout, where there is any
+            batches.MoveNext();
+            var value = loss(batches.Current.Maps, batches.Current.Labels);
+            return recipe.Accumulate == 1 ? value : value * ((double)order.PartSize(step, part) * recipe.Accumulate / order.Size(step));
         }
-        TrainLoop.Run(config, optimizer, [.. store.All], Loss, report: report, cancellation: cancellation);
-    }
-
-    (int View, int Draw) Pick(int row, long epoch)
-    {
-        var request = features.Request;
-        var chance = Seeds.Of(recipe.Seed, (ulong)row, purpose: 100 + (ulong)epoch);
-        return ((int)(chance % (ulong)request.Views), (int)((chance >> 8) % (ulong)request.Draws));
+        TrainLoop.Run(config, optimizer, state, Loss, report: report, cancellation: cancellation);
     }
 
     Optimizer Make(IReadOnlyList<ParameterGroup> groups) => recipe.Optimizer == OptimizerKind.Sgd ? new Sgd(groups) : new AdamW(groups);
@@ -109,29 +103,29 @@ sealed class HeadTraining(FeatureStore features, HeadInputs inputs, HeadRecipe r
         return Tensor.From(labels);
     }
 
-    /// <summary>Accuracy on rows, in their first view and draw, or averaged over all of them.</summary>
-    public static Accuracy Evaluate(FeatureStore store, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
+    /// <summary>Accuracy on rows, in the source's first look, or averaged over all of them.</summary>
+    /// <param name="take">Called with each batch's logits (N, classes) and rows; may be null.</param>
+    public static Accuracy Evaluate(HeadSource source, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
     {
         using var off = GradMode.Off();
         var accuracy = new Accuracy(inputs.Head.Classes, Math.Min(5, inputs.Head.Classes)) { Outcomes = new() };
-        foreach (var batch in rows.Chunk(256))
+        var views = average ? source.TestLooks : [source.TestLooks[0]];
+        var parts = rows.Chunk(source.TestBatch).ToList();
+        RowLook[] looks = [.. from part in parts from look in views from row in part select new RowLook(row, look.View, look.Draw)];
+        using var batches = source.Load(inputs, looks, parts.SelectMany(part => Enumerable.Repeat(part.Length, views.Count)), cancellation).GetEnumerator();
+        for (var i = 0; i < parts.Count; i++)
         {
-            cancellation.ThrowIfCancellationRequested();
             using var scope = new TensorScope();
-            var sum = logits(inputs.Gather(store, batch, _ => (0, 0)));
-            if (average)
+            Tensor? sum = null;
+            for (var look = 0; look < views.Count && batches.MoveNext(); look++)
             {
-                foreach (var (view, draw) in Looks(store.Request).Skip(1))
-                {
-                    sum = sum + logits(inputs.Gather(store, batch, _ => (view, draw)));
-                }
-                sum = sum / (store.Request.Views * store.Request.Draws);
+                var some = logits(batches.Current.Maps);
+                sum = sum is null ? some : sum + some;
             }
-            accuracy.Add(sum, Labels(store, batch));
-            take?.Invoke(sum, batch);
+            var mean = (views.Count == 1 ? sum! : sum! / views.Count).To(Device.Cpu);
+            accuracy.Add(mean, batches.Current.Labels.To(Device.Cpu));
+            take?.Invoke(mean, batches.Current.Rows);
         }
         return accuracy;
     }
-
-    static IEnumerable<(int View, int Draw)> Looks(FeatureRequest request) => from view in Enumerable.Range(0, request.Views) from draw in Enumerable.Range(0, request.Draws) select (view, draw);
 }

@@ -83,7 +83,7 @@ public static class NearestNeighbours
         var (train, test) = (store.RowsOf(PictureSplit.Train), store.RowsOf(PictureSplit.Test));
         if (request.OnHeldOut)
         {
-            var parts = HeldOut.Of(store, train, request.HeldOutShare, request.Seed);
+            var parts = HeldOut.Of(new StoreSource(store), train, request.HeldOutShare, request.Seed);
             (train, test) = (parts.Fit, parts.Held);
         }
         return train.Length > 0 && test.Length > 0 ? (train, test)

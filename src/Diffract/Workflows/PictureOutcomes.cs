@@ -20,6 +20,9 @@ public sealed record PictureOutcomes(IReadOnlyList<ContentHash> Pictures, Outcom
     /// <summary>Of rows of a store, in the order in which they were evaluated.</summary>
     public static PictureOutcomes Of(FeatureStore store, IReadOnlyList<int> rows, Outcomes outcomes) => new([.. rows.Select(store.HashOf)], outcomes);
 
+    /// <inheritdoc cref="Of(FeatureStore, IReadOnlyList{int}, Outcomes)"/>
+    public static PictureOutcomes Of(HeadSource source, IReadOnlyList<int> rows, Outcomes outcomes) => new([.. rows.Select(source.HashOf)], outcomes);
+
     /// <summary>As <see cref="TestSha256"/>, of pictures with labels.</summary>
     public static string Sha256(IEnumerable<(ContentHash Picture, long Label)> pictures)
     {

@@ -53,6 +53,8 @@ public sealed record RecipeRow
     public required RecipeTraining Training { get; init; }
     public RecipeNeighbours Neighbours { get; init; } = new();
     public RecipeFeedback Feedback { get; init; } = new();
+    /// <summary>For fine-tuning: a block's learning rate over that of the block after it.</summary>
+    public double LayerDecay { get; init; } = 1;
     /// <summary>Steps, blocks and pools to choose among on held-out training pictures; null: nothing is chosen.</summary>
     public RecipeChoice? Choose { get; init; }
     /// <summary>What the source says, by name of the data set.</summary>
@@ -86,8 +88,8 @@ public sealed record RecipeFeatures
     public bool Flip { get; init; }
     /// <summary>Noise drawn anew each epoch, as the papers have it, instead of stored draws.</summary>
     public bool Fresh { get; init; }
-    /// <summary>Random resized crops in training, instead of the centre.</summary>
-    public bool RandomCrop { get; init; }
+    /// <summary>Where training looks, with fresh noise.</summary>
+    public CropKind Crop { get; init; } = CropKind.Centre;
     /// <summary>Test with means over draws and views.</summary>
     public bool Average { get; init; }
     public DType Precision { get; init; } = DType.BFloat16;
@@ -106,16 +108,20 @@ public sealed record RecipeTraining
     public IReadOnlyList<double>? WeightDecays { get; init; }
     public int? Epochs { get; init; }
     public int? BatchSize { get; init; }
-    /// <summary>Training pictures a class; null: all.</summary>
-    public int? PerClass { get; init; }
+    /// <summary>Parts of a batch whose gradients are added up; null: one.</summary>
+    public int? Accumulate { get; init; }
+    /// <summary>Which training pictures; null: all.</summary>
+    public TrainSubset? Subset { get; init; }
 
-    public HeadRecipe For(HeadConfig? head, ulong seed)
+    /// <param name="choose">False takes one learning rate and weight decay where the row names none.</param>
+    public HeadRecipe For(HeadConfig? head, ulong seed, bool choose)
     {
         var known = HeadRecipes.Get(Recipe, attention: head is not LinearConfig);
+        known = choose ? known : known.WithoutChoice();
         return known with
         {
             LearningRates = LearningRates ?? known.LearningRates, WeightDecays = WeightDecays ?? known.WeightDecays,
-            Epochs = Epochs ?? known.Epochs, BatchSize = BatchSize ?? known.BatchSize, Seed = seed,
+            Epochs = Epochs ?? known.Epochs, BatchSize = BatchSize ?? known.BatchSize, Accumulate = Accumulate ?? known.Accumulate, Seed = seed,
         };
     }
 }

@@ -9,7 +9,12 @@ static class RecipeCost
     public static RowCost Of(Recipe recipe, RecipeRow row, RecipeData data, UNetLayout layout, RecipePictures pictures)
     {
         var (net, head, parameters) = (0.0, 0.0, (long?)null);
-        var train = Math.Min(pictures.Train, row.Training.PerClass is { } each ? (long)each * pictures.Classes : long.MaxValue);
+        var train = row.Training.Subset switch
+        {
+            TrainSubset.PerClass few => Math.Min(pictures.Train, (long)few.Count * pictures.Classes),
+            TrainSubset.Fraction part => (long)(pictures.Train * part.Share),
+            _ => pictures.Train,
+        };
         foreach (var use in row.Uses)
         {
             RecipePlan.CheckBlocks(use, layout);
@@ -19,7 +24,7 @@ static class RecipeCost
                 head += (double)train * pictures.Test * block.OutChannels * Math.Max(1, use.Pool * use.Pool);
                 continue;
             }
-            var training = row.Training.For(complete, 0);
+            var training = row.Training.For(complete, 0, RowAbility.ReadsStore(row));
             var work = Training(complete, training, train) + (double)pictures.Test * HeadCost.Forward(complete);
             (head, parameters) = (head + work, complete.ParameterCount());
             net += Passes(row, use, layout) * ((double)train * training.Epochs) + (RowAbility.ReadsStore(row) ? 0 : (double)pictures.Test * Forward(row, use, layout));

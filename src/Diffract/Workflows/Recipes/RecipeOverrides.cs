@@ -20,7 +20,7 @@ static class RecipeOverrides
         Set(recipe, path, Value(text[(equals + 1)..]), text, faults);
     }
 
-    static void Set(JsonNode at, ReadOnlySpan<string> path, JsonNode? value, string text, List<string> faults)
+    static void Set(JsonNode at, string[] path, JsonNode? value, string text, List<string> faults)
     {
         var (key, rest) = (path[0], path[1..]);
         switch (at)

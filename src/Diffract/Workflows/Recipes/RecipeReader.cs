@@ -11,7 +11,7 @@ namespace Diffract.Workflows;
 /// </summary>
 public sealed partial class RecipeReader
 {
-    static readonly string[] Merged = ["features", "train", "knn", "feedback"], Shared = [.. Merged, "head", "method", "choose"];
+    static readonly string[] Merged = ["features", "train", "knn", "feedback"], Shared = [.. Merged, "head", "method", "choose", "layerDecay"];
 
     readonly List<string> _faults = [];
 
@@ -108,13 +108,14 @@ public sealed partial class RecipeReader
             Training = RecipeSections.Training(fields.Section("train")),
             Neighbours = RecipeSections.Neighbours(fields.Section("knn")),
             Feedback = RecipeSections.Feedback(fields.Section("feedback")),
+            LayerDecay = fields.Real("layerDecay", 1e-3, 1) ?? 1,
             Choose = RecipeSections.Choice(fields.Section("choose")),
             Paper = RecipePaper.Read(fields, data),
             Json = json,
         };
         if (row.Features.T.Count == 0 && row.Choose?.T is null) { fields.Add("features.t", "is not given; expected steps such as [90]"); }
         if (row.Features.Blocks.Count == 0 && row.Choose?.Blocks is null) { fields.Add("features.blocks", "is not given; expected blocks such as [24]"); }
-        if (row.Choose is not null && method is not (RecipeMethod.Head or RecipeMethod.Neighbours)) { fields.Add("choose", "is for rows of method head or knn"); }
+        if (row.Choose is not null && method is not (RecipeMethod.Head or RecipeMethod.Neighbours) || row.Choose is not null && row.Features.Fresh) { fields.Add("choose", "is for rows of method head or knn on stored features"); }
         if (row.Choose?.Pools is not null && row.Head is not null and not LinearConfig) { fields.Add("choose.pool", "is for linear heads, MLPs and knn"); }
         fields.End();
         return row;

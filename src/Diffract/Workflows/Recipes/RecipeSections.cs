@@ -13,10 +13,13 @@ static class RecipeSections
         {
             T = Ascending(fields, "t", 0, 999_999), Blocks = Ascending(fields, "blocks", 1, 999),
             Draws = (int)(fields.Integer("draws", 1, 1000) ?? standard.Draws), Flip = fields.Boolean("flip") ?? standard.Flip,
-            Fresh = fields.Word("noise", "stored", "fresh") == "fresh", RandomCrop = fields.Word("crop", "centre", "random") == "random", Average = fields.Boolean("average") ?? standard.Average,
+            Fresh = fields.Word("noise", "stored", "fresh") == "fresh", 
+            Crop = fields.Word("crop", "centre", "random", "released") switch { "random" => CropKind.RandomResized, "released" => CropKind.Released, _ => CropKind.Centre },
+            Average = fields.Boolean("average") ?? standard.Average,
             Precision = fields.Word("precision", "fp32", "bf16") == "fp32" ? DType.Float32 : DType.BFloat16, StoredAs = fields.Word("storeAs", "fp32", "fp16") == "fp32" ? DType.Float32 : DType.Float16,
             Size = (int?)fields.Integer("size", 8, 4096), Seed = (ulong)(fields.Integer("seed", 0, long.MaxValue) ?? 0),
         };
+        if (read.Crop != CropKind.Centre && !read.Fresh) { fields.Add("crop", "other than centre needs noise fresh: a store holds centre crops"); }
         fields.End();
         return read;
     }
@@ -28,10 +31,18 @@ static class RecipeSections
         {
             Recipe = fields.Word("recipe", [.. HeadRecipes.Names]) ?? "default",
             LearningRates = fields.Reals("learningRates"), WeightDecays = fields.Reals("weightDecays"),
-            Epochs = (int?)fields.Integer("epochs", 1, 100_000), BatchSize = (int?)fields.Integer("batchSize", 2, 1_000_000), PerClass = (int?)fields.Integer("perClass", 1, 1_000_000),
+            Epochs = (int?)fields.Integer("epochs", 1, 100_000), BatchSize = (int?)fields.Integer("batchSize", 2, 1_000_000), 
+            Accumulate = (int?)fields.Integer("accumulate", 1, 10_000), Subset = Subset(fields),
         };
         fields.End();
         return read;
+    }
+
+    static TrainSubset? Subset(RecipeFields fields)
+    {
+        var (count, share) = (fields.Integer("perClass", 1, 1_000_000), fields.Real("share", 1e-6, 1));
+        if (count is not null && share is not null) { fields.Add("perClass", "and share are both given; expected one of them"); }
+        return count is { } n ? new TrainSubset.PerClass((int)n) : share is { } part ? new TrainSubset.Fraction(part) : null;
     }
 
     public static RecipeNeighbours Neighbours(RecipeFields? fields)

@@ -34,18 +34,34 @@ static class ResultFacts
             recipe.Remove("about");
             Add("training recipe", recipe.ToJsonString());
         }
-        Add("noise", result["noise"]);
+        var training = features?["training"];
+        Add("noise", training?["noise"] ?? "stored draws");
+        Add("training crop", training?["crop"] ?? "centre");
+        Add("training flip", training?["flip"]);
+        Add("trained on", result["trainedOn"]);
+        Add("fine-tuning", features?["tuning"] ?? "none: frozen net");
         return facts;
     }
 
-    /// <summary>Names of facts on which not all agree, with what each entry has.</summary>
-    public static IEnumerable<(string Fact, IReadOnlyList<(string Value, IReadOnlyList<int> Entries)> Values)> Differences(IReadOnlyList<ResultEntry> entries) =>
-        from fact in entries.SelectMany(entry => entry.How.Keys).Distinct().Order(StringComparer.Ordinal)
-        let values = entries.Select((entry, i) => (Value: entry.How.GetValueOrDefault(fact, "not said"), i)).GroupBy(pair => pair.Value).Select(group => (group.Key, (IReadOnlyList<int>)[.. group.Select(pair => pair.i)])).ToList()
-        where values.Count > 1
-        select (fact, (IReadOnlyList<(string, IReadOnlyList<int>)>)values);
+    /// <summary>Facts on which not all agree.</summary>
+    public static IReadOnlyList<FactDifference> Differences(IReadOnlyList<ResultEntry> entries)
+    {
+        List<FactDifference> differences = [];
+        foreach (var fact in entries.SelectMany(entry => entry.How.Keys).Distinct().Order(StringComparer.Ordinal))
+        {
+            var values = entries.Index().GroupBy(pair => pair.Item.How.GetValueOrDefault(fact, "not said"), pair => pair.Index).Select(group => new FactValue(group.Key, [.. group])).ToList();
+            if (values.Count > 1) { differences.Add(new(fact, values)); }
+        }
+        return differences;
+    }
 
     static string Short(JsonNode? hash) => hash is null ? "" : Text(hash) is { Length: > 12 } text ? text[..12] : Text(hash);
 
     static string Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : node is JsonValue number && number.TryGetValue(out double real) ? real.ToString(CultureInfo.InvariantCulture) : node?.ToJsonString() ?? "none";
 }
+
+/// <summary>A fact in which results differ.</summary>
+public sealed record FactDifference(string Fact, IReadOnlyList<FactValue> Values);
+
+/// <summary>A value, and which results have it: their places in the list.</summary>
+public sealed record FactValue(string Value, IReadOnlyList<int> Entries);

@@ -4,15 +4,12 @@ namespace Diffract.Workflows;
 static class RowAbility
 {
     /// <summary>Rows whose features are computed once and kept.</summary>
-    public static bool ReadsStore(RecipeRow row) => row.Method is RecipeMethod.Head or RecipeMethod.Neighbours && !row.Features.Fresh && !row.Features.RandomCrop;
+    public static bool ReadsStore(RecipeRow row) => row.Method is RecipeMethod.Head or RecipeMethod.Neighbours && !row.Features.Fresh;
 
     /// <summary>What a row needs that this version does not have; null where it can be run.</summary>
     public static string? Missing(RecipeRow row) => row switch
     {
         { Method: RecipeMethod.Feedback } => "feedback layers (method feedback)",
-        { Method: RecipeMethod.FineTune } => "fine-tuning (method finetune)",
-        { Features.Fresh: true } => "fresh noise each epoch (features.noise fresh)",
-        { Features.RandomCrop: true } => "random crops (features.crop random)",
         _ => null,
     };
 

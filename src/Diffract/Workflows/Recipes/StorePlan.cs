@@ -32,14 +32,14 @@ public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Ma
             foreach (var steps in Joined(uses.Select(use => use.T)))
             {
                 FeatureUse[] here = [.. uses.Where(use => steps.Contains(use.T[0]))];
-                var request = Request(alike.First().Features, steps, here, layout);
+                var request = Asked(alike.First().Features, steps, here, layout);
                 var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(request.ToJson().ToJsonString())))[..8];
                 yield return new(data, subset, alike.Key, request, $"features/{Slug.Of(data.Name)}{(subset is { } seed ? $"-seed-{seed}" : "")}/t{string.Join('-', steps.Take(4))}-{hash}");
             }
         }
     }
 
-    static FeatureRequest Request(RecipeFeatures features, IReadOnlyList<int> steps, FeatureUse[] uses, UNetLayout layout)
+    static FeatureRequest Asked(RecipeFeatures features, IReadOnlyList<int> steps, FeatureUse[] uses, UNetLayout layout)
     {
         var side = features.Size ?? layout.Config.ImageSize;
         int[] blocks = [.. uses.SelectMany(use => use.Blocks).Distinct().Order()];

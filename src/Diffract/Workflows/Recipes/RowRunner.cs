@@ -1,0 +1,107 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Diffract.Features;
+using Diffract.Heads;
+using Diffract.Metrics;
+using Diffract.Models;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>Runs rows of a recipe, each by the workflow of its method; stores are extracted when a row first needs them.</summary>
+sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<string, ExtractItems> items, string folder, CancellationToken cancellation)
+{
+    readonly HashSet<string> _extracted = [];
+
+    /// <summary>The row's result with one seed: that of an earlier run, where there is one.</summary>
+    /// <param name="at">Folder of the result, relative to the run's.</param> <param name="choice">Of steps, blocks and pool; null where nothing is chosen.</param>
+    public JsonObject Run(RecipeJob job, ulong seed, FeatureChoice? choice, string at, Action<Progress>? report)
+    {
+        var path = Path.Combine(folder, at, TrainHead.ResultFile);
+        if (!File.Exists(path))
+        {
+            var use = choice?.Chosen ?? job.Row.Uses.Single();
+            if (RowAbility.ReadsStore(job.Row))
+            {
+                using var store = Open(plan.StoreOf(job, use, seed), report);
+                FromStore(store, job, use, seed, Path.Combine(folder, at), report);
+            }
+            else
+            {
+                Live(job, use, seed, Path.Combine(folder, at), report);
+            }
+        }
+        var votes = job.Row.Neighbours.Majority ? "majority" : "weighted";
+        return ResultFile.Single(JsonNode.Parse(File.ReadAllBytes(path))!.AsObject()).First(result => job.Row.Method != RecipeMethod.Neighbours || (string?)result["recipe"]!["votes"] == votes);
+    }
+
+    /// <summary>The row's choice among steps, blocks and pools on held-out training pictures, made with one seed; null where it has none to make.</summary>
+    public FeatureChoice? Choose(RecipeJob job, ulong seed, Action<Progress>? report)
+    {
+        var path = Path.Combine(folder, job.Folder, FeatureChoice.File);
+        if (job.Row.Choose is null || FeatureChoice.Read(path) is { } made && made.Tried.Count == 0)
+        {
+            return null;
+        }
+        if (FeatureChoice.Read(path) is { } earlier)
+        {
+            return earlier;
+        }
+        var choice = FeatureChoice.Make(job.Row.Uses, use => Open(plan.StoreOf(job, use, seed), report), (store, use) => job.Row.Method == RecipeMethod.Neighbours
+            ? NearestNeighbours.Run(store, Neighbours(job.Row, use) with { OnHeldOut = true, Seed = seed }, report: report, cancellation: cancellation).Lines.First(line => line.Votes == (job.Row.Neighbours.Majority ? "majority" : "weighted")).Top1
+            : TrainHead.OnHeldOut(new StoreSource(store), Head(job.Row, use, seed), report, cancellation).HeldOutAccuracy);
+        choice.Write(path);
+        return choice;
+    }
+
+    void FromStore(FeatureStore store, RecipeJob job, FeatureUse use, ulong seed, string at, Action<Progress>? report)
+    {
+        if (job.Row.Method == RecipeMethod.Neighbours)
+        {
+            NearestNeighbours.Run(store, Neighbours(job.Row, use), at, report, cancellation);
+            return;
+        }
+        TrainHead.Run(store, Head(job.Row, use, seed), at, report, cancellation);
+    }
+
+    // Pictures go through the net anew each epoch; for fine-tuning the whole net is loaded, in float32.
+    void Live(RecipeJob job, FeatureUse use, ulong seed, string at, Action<Progress>? report)
+    {
+        var (row, tunes) = (job.Row, job.Row.Method == RecipeMethod.FineTune);
+        using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, tunes ? DType.Float32 : row.Features.Precision, request.Device, tunes ? null : use.Blocks[^1]);
+        var features = Request(row.Features, use, plan.Layout);
+        var tuning = tunes ? new BackboneTuning(backbone, use.Blocks[^1], new() { LayerDecay = row.LayerDecay, Precision = row.Features.Precision }) : null;
+        using var source = new LiveSource(backbone, Items(job.Data, seed), features, new() { Crop = row.Features.Crop, Flip = row.Features.Flip }, request.Extract, request.Device, tuning);
+        TrainHead.Run(source, Head(row, use, seed), at, report, cancellation);
+    }
+
+    TrainHeadRequest Head(RecipeRow row, FeatureUse use, ulong seed)
+    {
+        var head = row.Head is LinearConfig linear && use.Pool > 0 ? linear with { Pool = use.Pool } : row.Head!;
+        return new(head, row.Training.For(head, seed, RowAbility.ReadsStore(row))) { T = use.T, Blocks = use.Blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
+    }
+
+    static NeighboursRequest Neighbours(RecipeRow row, FeatureUse use) => new()
+    {
+        Knn = new Knn { K = [row.Neighbours.K], Temperature = row.Neighbours.Temperature }, T = use.T, Blocks = use.Blocks, Pools = [use.Pool], AverageLooks = row.Features.Average,
+    };
+
+    static FeatureRequest Request(RecipeFeatures features, FeatureUse use, UNetLayout layout)
+    {
+        var side = features.Size ?? layout.Config.ImageSize;
+        return new() { T = use.T, Blocks = use.Blocks, Pools = [0], Draws = features.Draws, Height = side, Width = side, Seed = features.Seed, Precision = features.Precision };
+    }
+
+    FeatureStore Open(StorePlan store, Action<Progress>? report)
+    {
+        var at = Path.Combine(folder, store.Folder);
+        if (_extracted.Add(store.Folder))
+        {
+            using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, store.Request.Precision, request.Device, store.Request.Blocks[^1]);
+            Extract.Run(backbone, Items(store.Data, store.Subset ?? 0), store.Request, at, request.Extract, request.Device, report, cancellation);
+        }
+        return FeatureStore.Open(at);
+    }
+
+    ExtractItems Items(RecipeData data, ulong seed) => data.Share is { } share and < 1 ? items[data.Name].Fewer(share, seed) : items[data.Name];
+}

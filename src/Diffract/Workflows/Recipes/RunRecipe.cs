@@ -1,0 +1,149 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Diffract.Features;
+using Diffract.Models;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>
+/// All rows of a recipe: features are extracted once for all rows that read them, choices are made on held-out training pictures, each row is trained and
+/// tested for each seed, and one results.json holds what came out. What an earlier run finished is not done again, and the files end with the same bytes.
+/// </summary>
+public static class RunRecipe
+{
+    public const string MarkdownFile = "results.md", PageFile = "results.html", RowFile = "row.json", RunFile = "run.json";
+
+    /// <param name="folder">Receives results.json, results.md, results.html, rows/ and features/.</param>
+    /// <returns>The table.</returns>
+    /// <exception cref="RecipeException">A row cannot be run, data are missing, or the folder holds another run; all faults of a kind are named together.</exception>
+    public static Comparison Run(RunRequest request, string folder, Action<Progress>? report = null, CancellationToken cancellation = default)
+    {
+        var recipe = request.Recipe;
+        var layout = request.Layout(out _);
+        var model = Model(request);                                                        // says what to do where the checkpoint is not there
+        var items = Items(request);
+        var plan = RecipePlan.Make(recipe, layout, Counts(recipe, items), request.Rows);
+        RowAbility.Check(plan.Jobs.Select(job => job.Row));
+        Directory.CreateDirectory(folder);
+        CheckRun(folder, model, items);
+        foreach (var job in plan.Jobs)
+        {
+            CheckRow(folder, job);
+        }
+
+        var runner = new RowRunner(request, plan, items, folder, cancellation);
+        var rows = new JsonArray();
+        foreach (var (i, job) in plan.Jobs.Index())
+        {
+            Action<Progress>? tell = report is null ? null : progress => report(progress with { Activity = $"{i + 1} of {plan.Jobs.Count}, {job.Row.Name}: {progress.Activity}" });
+            var choice = runner.Choose(job, recipe.Seeds[0], tell);
+            var results = recipe.Seeds.Select(seed => (seed, Folder: $"{job.Folder}/seed-{seed}")).Select(one => (one.seed, (string?)one.Folder, runner.Run(job, one.seed, choice, one.Folder, tell))).ToList();
+            var row = ResultFile.Row(job.Row.Name, job.Data.Name, job.Row.Paper.GetValueOrDefault(job.Data.Name), results);
+            row["featureChoice"] = choice?.ToJson();
+            rows.Add(row);
+            Write(folder, recipe, model, plan, rows, isComplete: i == plan.Jobs.Count - 1);
+        }
+        return Report(folder, recipe);
+    }
+
+    /// <summary>The pictures of each data set that was given.</summary>
+    /// <exception cref="RecipeException">None was given, or one is not the recipe's.</exception>
+    internal static IReadOnlyDictionary<string, ExtractItems> Items(RunRequest request)
+    {
+        var names = string.Join(", ", request.Recipe.Data.Select(data => $"'{data.Name}'"));
+        if (request.Data.Keys.Concat(request.Test.Keys).FirstOrDefault(name => request.Recipe.Data.All(data => data.Name != name)) is { } strange)
+        {
+            throw new RecipeException($"'{strange}' is no data set of recipe '{request.Recipe.Name}'; it has {names}");
+        }
+        if (request.Data.Count == 0)
+        {
+            throw new RecipeException($"recipe '{request.Recipe.Name}' needs pictures of {names}: give {(request.Recipe.Data.Count == 1 ? "--data DIR" : "--data NAME=DIR, once for each set")}");
+        }
+        return request.Recipe.Data.Where(data => request.Data.ContainsKey(data.Name)).ToDictionary(data => data.Name, data => request.Items(data)!);
+    }
+
+    internal static IReadOnlyDictionary<string, RecipePictures> Counts(Recipe recipe, IReadOnlyDictionary<string, ExtractItems> items) => items.ToDictionary(pair => pair.Key, pair =>
+    {
+        var share = recipe.Data.First(data => data.Name == pair.Key).Share ?? 1;
+        return new RecipePictures(pair.Value.Set.ClassNames.Count, (long)(pair.Value.Of(Data.PictureSplit.Train).Count() * share), pair.Value.Of(Data.PictureSplit.Test).Count());
+    });
+
+    /// <summary>Where the pictures are not as many as the recipe says.</summary>
+    internal static IEnumerable<string> Surprises(Recipe recipe, IReadOnlyDictionary<string, RecipePictures> counts)
+    {
+        foreach (var data in recipe.Data.Where(data => counts.ContainsKey(data.Name)))
+        {
+            var found = counts[data.Name];
+            if (data.Classes is { } classes && classes != found.Classes || data.Train is { } train && train != found.Train || data.Test is { } test && test != found.Test)
+            {
+                yield return FormattableString.Invariant($"{data.Name}: {found.Train:n0} training and {found.Test:n0} test pictures of {found.Classes:n0} classes; the recipe's source has {data.Train:n0}, {data.Test:n0} and {data.Classes:n0}.");
+            }
+        }
+    }
+
+    static JsonObject Model(RunRequest request)
+    {
+        var (path, group) = UNetLoader.Split(request.ModelName);
+        using var file = CheckpointFile.Open(ModelCache.Resolve(path));
+        return new() { ["name"] = Path.GetFileName(file.Path) + (group is null ? "" : "#" + group), ["sha256"] = file.Sha256 };
+    }
+
+    // Results of another model or of other pictures are not to be mixed with these.
+    static void CheckRun(string folder, JsonObject model, IReadOnlyDictionary<string, ExtractItems> items)
+    {
+        var path = Path.Combine(folder, RunFile);
+        var mine = new JsonObject { ["model"] = model.DeepClone(), ["data"] = new JsonObject(items.Select(pair => new KeyValuePair<string, JsonNode?>(pair.Key, pair.Value.ListHash()))) };
+        if (File.Exists(path))
+        {
+            var earlier = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
+            var strange = items.Keys.Where(name => earlier["data"]![name] is { } hash && (string?)hash != (string?)mine["data"]![name]).Select(name => $"other pictures of {name}").ToList();
+            if ((string?)earlier["model"]!["sha256"] != (string?)model["sha256"]) { strange.Add($"model {earlier["model"]!["name"]} instead of {model["name"]}"); }
+            if (strange.Count > 0) { throw new RecipeException($"{folder} holds results of {string.Join(" and ", strange)}. Choose another --out, or delete it."); }
+            foreach (var (name, hash) in earlier["data"]!.AsObject().Where(pair => mine["data"]![pair.Key] is null)) { mine["data"]![name] = hash?.DeepClone(); }
+        }
+        WriteJson(path, mine);
+    }
+
+    static void CheckRow(string folder, RecipeJob job)
+    {
+        var path = Path.Combine(folder, job.Folder, RowFile);
+        var mine = job.Row.Json.DeepClone().AsObject();
+        mine.Remove("paper");
+        mine["share"] = job.Data.Share;
+        if (File.Exists(path) && StoreManifest.Differences(mine, JsonNode.Parse(File.ReadAllBytes(path))) is { Count: > 0 } differences)
+        {
+            throw new RecipeException($"{Path.Combine(folder, job.Folder)} holds this row as it was defined otherwise: {string.Join("; ", differences.Take(4))}. Choose another --out, or delete that folder.");
+        }
+        Directory.CreateDirectory(Path.Combine(folder, job.Folder));
+        WriteJson(path, mine);
+    }
+
+    static void Write(string folder, Recipe recipe, JsonObject model, RecipePlan plan, JsonArray rows, bool isComplete) => WriteJson(Path.Combine(folder, ResultFile.Name), new JsonObject
+    {
+        ["format"] = ResultFile.Format,
+        ["complete"] = isComplete,
+        ["recipe"] = recipe.Name,
+        ["about"] = recipe.About,
+        ["source"] = recipe.Source,
+        ["protocol"] = "All choices (learning rate, weight decay, steps, blocks, pools) were made on a validation part or on held-out training pictures; the test pictures were used once for each row and seed, after all choices of that row.",
+        ["model"] = model.DeepClone(),
+        ["notes"] = new JsonArray([.. Surprises(recipe, plan.Pictures).Select(note => (JsonNode)note)]),
+        ["rows"] = rows.DeepClone(),
+        ["definition"] = recipe.Json.DeepClone(),
+    });
+
+    static Comparison Report(string folder, Recipe recipe)
+    {
+        var path = Path.Combine(folder, ResultFile.Name);
+        var comparison = Comparison.Of(ResultFile.Read(path));
+        var json = JsonNode.Parse(File.ReadAllBytes(path))!;
+        string[] about = [recipe.About + (recipe.Source is { } source ? $" ({source})" : ""), (string)json["protocol"]!, .. json["notes"]!.AsArray().Select(note => (string)note!)];
+        AtomicFile.Write(Path.Combine(folder, MarkdownFile), Encoding.UTF8.GetBytes(comparison.Markdown(recipe.Name, about)));
+        comparison.Page(recipe.Name, about).Save(Path.Combine(folder, PageFile));
+        return comparison;
+    }
+
+    static void WriteJson(string path, JsonNode json) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(json, HeadResult.Json));
+}
