@@ -3,60 +3,62 @@ using System.Globalization;
 using System.Text.Json;
 using Diffract.Features;
 using Diffract.Heads;
+using Diffract.Models;
 using Diffract.Workflows;
 
 namespace Diffract.Cli;
 
-/// <summary>The options by which verbs say which head is trained and how.</summary>
-sealed class HeadOptions
+/// <summary>The options by which `train` is told which heads to train and how.</summary>
+sealed class HeadOptions(FeatureOptions features)
 {
-    public Option<string> Head { get; } = new("--head") { Description = "linear, mlp or attention", DefaultValueFactory = _ => "linear" };
+    public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained in one pass", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
     public Option<string?> Hidden { get; } = new("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
     public Option<string> Recipe { get; } = new("--recipe") { Description = string.Join(", ", HeadRecipes.Names), DefaultValueFactory = _ => "default" };
-    public Option<string?> ConfigFile { get; } = new("--head-config") { Description = "The head as JSON instead of the recipe's", HelpName = "FILE" };
+    public Option<string?> Config { get; } = new("--head-config") { Description = "The head as JSON instead of the recipe's", HelpName = "FILE" };
     public Option<int?> Epochs { get; } = new("--epochs") { Description = "Instead of the recipe's" };
     public Option<int?> Batch { get; } = new("--train-batch") { Description = "Instead of the recipe's" };
     public Option<string?> Rates { get; } = new("--lr") { Description = "Learning rates to choose among, instead of the recipe's", HelpName = "LIST" };
     public Option<string?> Decays { get; } = new("--decay") { Description = "Weight decays to choose among", HelpName = "LIST" };
     public Option<bool> Average { get; } = new("--average") { Description = "Test with logits averaged over the draws of noise (and a store's views)" };
 
-    public IEnumerable<Option> All => [Head, Hidden, Recipe, ConfigFile, Epochs, Batch, Rates, Decays, Average];
+    public IEnumerable<Option> All => [Head, Hidden, Recipe, Config, Epochs, Batch, Rates, Decays, Average];
 
-    public bool IsAttention(ParseResult arguments) => arguments.GetValue(Head) switch
-    {
-        "linear" or "mlp" => false,
-        "attention" => true,
-        var kind => throw new ArgumentException($"--head {kind}: expected linear, mlp or attention"),
-    };
-
-    /// <summary>A recipe with what the command line says instead.</summary>
+    /// <summary>The heads for certain maps.</summary>
+    /// <param name="ts">Steps at hand.</param> <param name="maps">Whole maps at hand.</param> <param name="pools">Pools at hand.</param>
     /// <param name="choose">False takes the recipe's usual learning rate and weight decay where the command line names none.</param>
-    public HeadRecipe Settings(ParseResult arguments, HeadRecipe recipe, ulong seed, bool choose)
+    public IReadOnlyList<TrainHeadRequest> Requests(ParseResult arguments, IReadOnlyList<int> ts, IReadOnlyList<FeatureSpec> maps, IReadOnlyList<int> pools, bool choose = true)
     {
-        recipe = choose ? recipe : recipe.WithoutChoice();
-        return recipe with
+        bool Given(Option option) => arguments.GetResult(option) is { Implicit: false };
+        var t = Given(features.T) ? FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!) : null;
+        var blocks = features.BlockList(arguments);
+        var read = blocks is null ? maps : [.. maps.Where(map => blocks.Contains(map.Block))];
+        return [.. arguments.GetValue(Head)!.Select(text => Named(arguments, text)).Select(named => new TrainHeadRequest(
+            Given(Config) ? FromFile(arguments.GetValue(Config)!) : named.Config((t ?? ts).Count, read.Count > 0 ? read : maps, pools[0]),
+            Settings(arguments, choose ? named.Settings : named.Settings.WithoutChoice()))
         {
-            Epochs = arguments.GetValue(Epochs) ?? recipe.Epochs,
-            BatchSize = arguments.GetValue(Batch) ?? recipe.BatchSize,
-            LearningRates = arguments.GetValue(Rates) is { } r ? Reals("--lr", r) : recipe.LearningRates,
-            WeightDecays = arguments.GetValue(Decays) is { } d ? Reals("--decay", d) : recipe.WeightDecays,
-            Seed = seed,
-        };
+            T = t, Blocks = blocks, AverageLooks = arguments.GetValue(Average),
+        })];
     }
 
-    /// <summary>The head that the options describe, to be completed by a source.</summary>
-    /// <param name="pool">For linear heads and MLPs.</param> <param name="channels">Of the first block's maps.</param>
-    public HeadConfig Config(ParseResult arguments, int pool, int channels)
+    NamedHead Named(ParseResult arguments, string name) => new(HeadName.Parse(name), arguments.GetValue(Recipe)!)
     {
-        if (arguments.GetValue(ConfigFile) is { } file)
-        {
-            using var document = JsonDocument.Parse(File.ReadAllText(file));
-            return HeadConfig.Parse(document.RootElement, file);
-        }
-        var config = HeadRecipes.Head(arguments.GetValue(Recipe)!, IsAttention(arguments), pool, channels);
-        return arguments.GetValue(Head) != "mlp" ? config
-            : config is LinearConfig linear && arguments.GetValue(Hidden) is { } widths ? linear with { Hidden = FeatureOptions.Numbers("--hidden", widths, ascending: false) }
-            : throw new ArgumentException("--head mlp needs --hidden, such as --hidden 4096,2048");
+        Pool = arguments.GetResult(features.Pool) is { Implicit: false } ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : null,
+        Hidden = arguments.GetValue(Hidden) is { } widths ? FeatureOptions.Numbers("--hidden", widths, ascending: false) : [],
+    };
+
+    HeadRecipe Settings(ParseResult arguments, HeadRecipe recipe) => recipe with
+    {
+        Epochs = arguments.GetValue(Epochs) ?? recipe.Epochs,
+        BatchSize = arguments.GetValue(Batch) ?? recipe.BatchSize,
+        LearningRates = arguments.GetValue(Rates) is { } rates ? Reals("--lr", rates) : recipe.LearningRates,
+        WeightDecays = arguments.GetValue(Decays) is { } decays ? Reals("--decay", decays) : recipe.WeightDecays,
+        Seed = arguments.GetValue(features.Seed),
+    };
+
+    static HeadConfig FromFile(string path)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllText(path));
+        return HeadConfig.Parse(document.RootElement, path);
     }
 
     static double[] Reals(string option, string text) => [.. text.Split(',').Select(part => double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= 0 ? number

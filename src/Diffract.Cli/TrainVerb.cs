@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Diffract.Features;
+using Diffract.Heads;
 using Diffract.Workflows;
 
 namespace Diffract.Cli;
@@ -10,7 +11,8 @@ static class TrainVerb
 {
     public static Command Create()
     {
-        var (backbone, features, head, subset, look) = (new BackboneOptions(modelRequired: false), new FeatureOptions(dataRequired: false), new HeadOptions(), new SubsetOptions(), new LiveOptions());
+        var (backbone, features, subset, look) = (new BackboneOptions(modelRequired: false), new FeatureOptions(dataRequired: false), new SubsetOptions(), new LiveOptions());
+        var head = new HeadOptions(features);
         var store = new Option<string?>("--store") { Description = "Feature store to train from; instead of it --model and --data extract one first, into OUT/features", HelpName = "STORE" };
         var live = new Option<bool>("--live") { Description = "Keep no store: pictures of --data go through --model anew each epoch, with fresh noise, mirrored by chance" };
         var (output, json) = (CommonOptions.Out("Folder for head.safetensors and result.json"), CommonOptions.Json());
@@ -37,12 +39,7 @@ static class TrainVerb
                 throw new ArgumentException($"{stray.Name} is for --live: a store holds centre crops (and mirrored ones with --views flip)");
             }
             using var open = FeatureStore.Open(arguments.GetValue(store) ?? ExtractFirst(arguments, backbone, features, Path.Combine(folder, "features"), progress));
-            var pool = Given(arguments, features.Pool) ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : Math.Max(1, open.Request.Pools[0]);
-            var request = Request(arguments, pool, (int)open.Shape(open.Request.Names.First())[0], choose: true) with
-            {
-                T = Given(arguments, features.T) ? FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!) : null,
-                Blocks = features.BlockList(arguments),
-            };
+            var request = head.Requests(arguments, open.Request.T, NamedHead.MapsOf(open), open.Request.Pools)[0] with { Subset = subset.Value(arguments) };
             return TrainHead.Run(open, request, folder, progress.Report, Run.Cancellation);
         }
 
@@ -57,14 +54,9 @@ static class TrainVerb
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
             var wanted = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
             using var source = new LiveSource(net.Backbone, items, wanted, look.Config(arguments), features.Options(arguments), net.Device);
-            var request = Request(arguments, wanted.Pools[0], net.Loaded.Net.Layout.Blocks[wanted.Blocks[0] - 1].OutChannels, choose: false);
+            FeatureSpec[] maps = [.. wanted.Blocks.Select(block => FeatureSpec.Of(net.Loaded.Net.Layout, block, wanted.Height, wanted.Width))];
+            var request = head.Requests(arguments, wanted.T, maps, wanted.Pools, choose: false)[0] with { Subset = subset.Value(arguments) };
             return TrainHead.Run(source, request, folder, progress.Report, Run.Cancellation);
-        }
-
-        TrainHeadRequest Request(ParseResult arguments, int pool, int channels, bool choose)
-        {
-            var recipe = head.Settings(arguments, HeadRecipes.Get(arguments.GetValue(head.Recipe)!, head.IsAttention(arguments)), arguments.GetValue(features.Seed), choose);
-            return new(head.Config(arguments, pool, channels), recipe) { Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
         }
     }
 

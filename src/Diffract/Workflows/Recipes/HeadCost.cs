@@ -5,13 +5,27 @@ namespace Diffract.Workflows;
 /// <summary>Multiply-adds of heads.</summary>
 static class HeadCost
 {
-    /// <summary>Of one picture's way through a complete head; of kinds without a formula here, every weight once for each place of the map.</summary>
+    /// <summary>Of one picture's way through a complete head.</summary>
     public static long Forward(HeadConfig head) => head switch
     {
         LinearConfig linear => Chain([linear.Inputs, .. linear.Hidden.Select(width => (long)width), linear.Classes]),
         AttentionConfig attention => attention.Ts.Count * (Tokeniser(attention) + Transformer(attention)) + (long)attention.Dim * attention.Ts.Count * attention.Classes,
-        _ => head.ParameterCount() * head.Blocks.Max(block => (long)block.Height * block.Width),
+        CnnConfig cnn => cnn.Ts.Count * cnn.Blocks.Sum(block => Convolutions(cnn, block)) + cnn.Inputs * cnn.Classes,
+        _ => throw new ArgumentException($"the multiply-adds of a head of kind {head.Kind} are not known"),
     };
+
+    // 2 x 2 windows over a map that shrinks by one, then is halved.
+    static long Convolutions(CnnConfig head, FeatureSpec block)
+    {
+        var (work, channels, height, width) = (0L, block.Channels, block.Height, block.Width);
+        foreach (var next in head.Widths)
+        {
+            (height, width) = (height - 1 + 2 * head.Padding, width - 1 + 2 * head.Padding);
+            work += 4L * height * width * channels * next;
+            (channels, height, width) = (next, height / 2, width / 2);
+        }
+        return work;
+    }
 
     static long Chain(long[] widths) => widths.Zip(widths.Skip(1), (a, b) => a * b).Sum();
 

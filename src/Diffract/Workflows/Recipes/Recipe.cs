@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Diffract.Features;
 using Diffract.Heads;
+using Diffract.Models;
 using Diffract.Torch;
 
 namespace Diffract.Workflows;
@@ -47,8 +48,10 @@ public sealed record RecipeRow
 {
     public required string Name { get; init; }
     public RecipeMethod Method { get; init; }
-    /// <summary>Kind and settings of the head; null for nearest neighbours.</summary>
+    /// <summary>Kind and settings of the head; null for nearest neighbours, and where it is named.</summary>
     public HeadConfig? Head { get; init; }
+    /// <summary>The head by a name of the papers, which with the maps and the training recipe tells its settings.</summary>
+    public HeadName? HeadName { get; init; }
     public required RecipeFeatures Features { get; init; }
     public required RecipeTraining Training { get; init; }
     public RecipeNeighbours Neighbours { get; init; } = new();
@@ -62,11 +65,33 @@ public sealed record RecipeRow
     /// <summary>The row with what it takes over from the recipe.</summary>
     public required JsonObject Json { get; init; }
 
+    /// <summary>"linear", "mlp", "cnn", "attention", "difformer" or "knn".</summary>
+    public string Kind => Method == RecipeMethod.Neighbours ? "knn" : HeadName?.Kind ?? Head?.Kind ?? "";
+
     /// <summary>Sets of maps that the row may read: one, or those it chooses among.</summary>
-    public IEnumerable<FeatureUse> Uses => Choose is { } choice ? choice.Uses(this) : [new(Features.T, Features.Blocks, Pool)];
+    public IEnumerable<FeatureUse> Uses(UNetLayout layout)
+    {
+        if (Choose is { } choice) { return choice.Uses(this, layout); }
+        var use = new FeatureUse(Features.T, Features.Blocks, 0);
+        return [use with { Pool = PoolOf(use, layout) }];
+    }
+
+    /// <summary>The row's head for some maps of a net, classes and maps yet to be filled in; null for nearest neighbours.</summary>
+    /// <param name="use">Its pool holds for linear heads and MLPs that do not tell theirs.</param>
+    /// <exception cref="HeadConfigException">The head's name does not fit the maps.</exception>
+    public HeadConfig? HeadFor(FeatureUse use, UNetLayout layout)
+    {
+        var head = Head;
+        if (HeadName is { } name)
+        {
+            var side = Features.Size ?? layout.Config.ImageSize;
+            head = new NamedHead(name, Training.Recipe).Config(use.T.Count, [.. use.Blocks.Select(block => FeatureSpec.Of(layout, block, side, side))], Math.Max(1, use.Pool));
+        }
+        return head is LinearConfig linear && Choose?.Pools is not null && use.Pool > 0 ? linear with { Pool = use.Pool } : head;
+    }
 
     /// <summary>The pool that the row's head or neighbours need; 0: whole maps.</summary>
-    public int Pool => Method == RecipeMethod.Neighbours ? Neighbours.Pool : Head switch
+    internal int PoolOf(FeatureUse use, UNetLayout layout) => Method == RecipeMethod.Neighbours ? Neighbours.Pool : HeadFor(use, layout) switch
     {
         LinearConfig linear => linear.Pool,
         AttentionConfig { Tokens: TokenConfig.Projected tokens } => tokens.Size,
@@ -116,7 +141,7 @@ public sealed record RecipeTraining
     /// <param name="choose">False takes one learning rate and weight decay where the row names none.</param>
     public HeadRecipe For(HeadConfig? head, ulong seed, bool choose)
     {
-        var known = HeadRecipes.Get(Recipe, attention: head is not LinearConfig);
+        var known = HeadRecipes.Get(Recipe, attention: head is not null and not LinearConfig);
         known = choose ? known : known.WithoutChoice();
         return known with
         {
@@ -147,8 +172,11 @@ public sealed record RecipeFeedback
 /// <summary>Steps, blocks and pools of which each is tried with each; null: the row's own.</summary>
 public sealed record RecipeChoice(IReadOnlyList<int>? T, IReadOnlyList<int>? Blocks, IReadOnlyList<int>? Pools)
 {
-    public IEnumerable<FeatureUse> Uses(RecipeRow row) =>
-        from t in Each(T, row.Features.T) from blocks in Each(Blocks, row.Features.Blocks) from pool in Pools ?? [row.Pool] select new FeatureUse(t, blocks, pool);
+    internal IEnumerable<FeatureUse> Uses(RecipeRow row, UNetLayout layout) =>
+        from t in Each(T, row.Features.T)
+        from blocks in Each(Blocks, row.Features.Blocks)
+        from pool in Pools ?? [row.PoolOf(new(t, blocks, 0), layout)]
+        select new FeatureUse(t, blocks, pool);
 
     static IEnumerable<IReadOnlyList<int>> Each(IReadOnlyList<int>? candidates, IReadOnlyList<int> own) => candidates is null ? [own] : candidates.Select(candidate => new[] { candidate });
 }

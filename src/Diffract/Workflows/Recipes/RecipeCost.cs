@@ -15,9 +15,9 @@ static class RecipeCost
             TrainSubset.Fraction part => (long)(pictures.Train * part.Share),
             _ => pictures.Train,
         };
-        foreach (var use in row.Uses)
+        RecipePlan.CheckBlocks(row, layout);
+        foreach (var use in row.Uses(layout))
         {
-            RecipePlan.CheckBlocks(use, layout);
             if (RecipePlan.Complete(row, use, layout, pictures.Classes) is not { } complete)
             {
                 var block = layout.Blocks[use.Blocks[^1] - 1];

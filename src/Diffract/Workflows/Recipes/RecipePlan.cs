@@ -33,23 +33,20 @@ public sealed record RecipePlan(Recipe Recipe, UNetLayout Layout, IReadOnlyDicti
         List<RecipeJob> jobs = [];
         foreach (var data in recipe.Data.Where(data => pictures.ContainsKey(data.Name)))
         {
-            RecipeRow[] stored = [.. wanted.Where(RowAbility.ReadsStore)];
-            foreach (var subset in Subsets(recipe, data))
-            {
-                stores.AddRange(StorePlan.For(data, subset, stored, layout));
-            }
+            List<RecipeRow> sound = [];
             foreach (var row in wanted)
             {
-                var (folder, where) = (Slug.Of(row.Name), $"row '{row.Name}'");
                 try
                 {
-                    jobs.Add(new(row, data, $"rows/{folder}{(recipe.Data.Count > 1 ? "/" + Slug.Of(data.Name) : "")}", RecipeCost.Of(recipe, row, data, layout, pictures[data.Name])));
+                    jobs.Add(new(row, data, $"rows/{Slug.Of(row.Name)}{(recipe.Data.Count > 1 ? "/" + Slug.Of(data.Name) : "")}", RecipeCost.Of(recipe, row, data, layout, pictures[data.Name])));
+                    sound.Add(row);
                 }
                 catch (Exception fault) when (fault is HeadConfigException or FeatureStoreException or ArgumentException)
                 {
-                    faults.Add($"{where}: {fault.Message}");
+                    faults.Add($"row '{row.Name}': {fault.Message}");
                 }
             }
+            stores.AddRange(Subsets(recipe, data).SelectMany(subset => StorePlan.For(data, subset, [.. sound.Where(RowAbility.ReadsStore)], layout)));
         }
         foreach (var store in stores)
         {
@@ -71,17 +68,15 @@ public sealed record RecipePlan(Recipe Recipe, UNetLayout Layout, IReadOnlyDicti
     /// <summary>The head of a use, complete for the store's maps; null for nearest neighbours.</summary>
     public static HeadConfig? Complete(RecipeRow row, FeatureUse use, UNetLayout layout, int classes)
     {
-        var head = row.Head is LinearConfig linear && use.Pool > 0 ? linear with { Pool = use.Pool } : row.Head;
-        if (head is null) { return null; }
+        if (row.HeadFor(use, layout) is not { } head) { return null; }
         var side = row.Features.Size ?? layout.Config.ImageSize;
-        CheckBlocks(use, layout);
         var request = new FeatureRequest { T = use.T, Blocks = use.Blocks, Pools = [use.Pool], Height = side, Width = side };
         return HeadInputs.Choose(head, use.T, use.Blocks, classes, [use.Pool], name => request.Shape(name, layout), block => side / layout.Blocks[block - 1].OutStride).Head;
     }
 
-    internal static void CheckBlocks(FeatureUse use, UNetLayout layout)
+    internal static void CheckBlocks(RecipeRow row, UNetLayout layout)
     {
-        if (use.Blocks.FirstOrDefault(block => block > layout.Blocks.Count) is > 0 and var block)
+        if (row.Features.Blocks.Concat(row.Choose?.Blocks ?? []).FirstOrDefault(block => block > layout.Blocks.Count) is > 0 and var block)
         {
             throw new ArgumentException($"block {block}: this net has blocks 1 to {layout.Blocks.Count}");
         }

@@ -99,11 +99,13 @@ public sealed partial class RecipeReader
         {
             "knn" => RecipeMethod.Neighbours, "feedback" => RecipeMethod.Feedback, "finetune" => RecipeMethod.FineTune, _ => RecipeMethod.Head,
         };
+        var (head, named) = Head(fields, method);
         var row = new RecipeRow
         {
             Name = Required(fields, "name"),
             Method = method,
-            Head = Head(fields, method),
+            Head = head,
+            HeadName = named,
             Features = RecipeSections.Features(fields.Section("features")),
             Training = RecipeSections.Training(fields.Section("train")),
             Neighbours = RecipeSections.Neighbours(fields.Section("knn")),
@@ -116,28 +118,29 @@ public sealed partial class RecipeReader
         if (row.Features.T.Count == 0 && row.Choose?.T is null) { fields.Add("features.t", "is not given; expected steps such as [90]"); }
         if (row.Features.Blocks.Count == 0 && row.Choose?.Blocks is null) { fields.Add("features.blocks", "is not given; expected blocks such as [24]"); }
         if (row.Choose is not null && method is not (RecipeMethod.Head or RecipeMethod.Neighbours) || row.Choose is not null && row.Features.Fresh) { fields.Add("choose", "is for rows of method head or knn on stored features"); }
-        if (row.Choose?.Pools is not null && row.Head is not null and not LinearConfig) { fields.Add("choose.pool", "is for linear heads, MLPs and knn"); }
+        if (row.Choose?.Pools is not null && row.Kind is not ("linear" or "mlp" or "knn")) { fields.Add("choose.pool", "is for linear heads, MLPs and knn"); }
         fields.End();
         return row;
     }
 
-    HeadConfig? Head(RecipeFields fields, RecipeMethod method)
+    (HeadConfig? Head, HeadName? Name) Head(RecipeFields fields, RecipeMethod method)
     {
         if (fields.Node("head") is not { } node || method == RecipeMethod.Neighbours)
         {
-            if (method != RecipeMethod.Neighbours) { fields.Add("head", "is not given; expected an object such as {\"kind\": \"linear\", \"pool\": 2}"); }
-            return null;
+            if (method != RecipeMethod.Neighbours) { fields.Add("head", "is not given; expected a name such as linear-4k, or an object such as {\"kind\": \"linear\", \"pool\": 2}"); }
+            return (null, null);
         }
         try
         {
+            if (node.GetValueKind() == JsonValueKind.String) { return (null, HeadName.Parse((string)node!)); }
             var head = HeadConfig.Parse(JsonSerializer.SerializeToElement(node), $"{fields.At}.head");
             if (head.Ts.Count + head.Blocks.Count + head.Classes > 0) { fields.Add("head", "names ts, blocks or classes; those follow from features and data"); }
-            return head;
+            return (head, null);
         }
         catch (HeadConfigException fault)
         {
-            _faults.Add(fault.Message);
-            return null;
+            _faults.Add(fault.Message.StartsWith(fields.At, StringComparison.Ordinal) ? fault.Message : $"{fields.At}.{fault.Message}");
+            return (null, null);
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Diffract.Features;
-using Diffract.Heads;
 using Diffract.Metrics;
 using Diffract.Models;
 using Diffract.Torch;
@@ -20,7 +19,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         var path = Path.Combine(folder, at, TrainHead.ResultFile);
         if (!File.Exists(path))
         {
-            var use = choice?.Chosen ?? job.Row.Uses.Single();
+            var use = choice?.Chosen ?? job.Row.Uses(plan.Layout).Single();
             if (RowAbility.ReadsStore(job.Row))
             {
                 using var store = Open(plan.StoreOf(job, use, seed), report);
@@ -39,7 +38,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
     public FeatureChoice? Choose(RecipeJob job, ulong seed, Action<Progress>? report)
     {
         var path = Path.Combine(folder, job.Folder, FeatureChoice.File);
-        if (job.Row.Choose is null || FeatureChoice.Read(path) is { } made && made.Tried.Count == 0)
+        if (job.Row.Choose is null)
         {
             return null;
         }
@@ -47,7 +46,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         {
             return earlier;
         }
-        var choice = FeatureChoice.Make(job.Row.Uses, use => Open(plan.StoreOf(job, use, seed), report), (store, use) => job.Row.Method == RecipeMethod.Neighbours
+        var choice = FeatureChoice.Make(job.Row.Uses(plan.Layout), use => Open(plan.StoreOf(job, use, seed), report), (store, use) => job.Row.Method == RecipeMethod.Neighbours
             ? NearestNeighbours.Run(store, Neighbours(job.Row, use) with { OnHeldOut = true, Seed = seed }, report: report, cancellation: cancellation).Lines.First(line => line.Votes == (job.Row.Neighbours.Majority ? "majority" : "weighted")).Top1
             : TrainHead.OnHeldOut(new StoreSource(store), Head(job.Row, use, seed), report, cancellation).HeldOutAccuracy);
         choice.Write(path);
@@ -77,7 +76,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
 
     TrainHeadRequest Head(RecipeRow row, FeatureUse use, ulong seed)
     {
-        var head = row.Head is LinearConfig linear && use.Pool > 0 ? linear with { Pool = use.Pool } : row.Head!;
+        var head = row.HeadFor(use, plan.Layout)!;
         return new(head, row.Training.For(head, seed, RowAbility.ReadsStore(row))) { T = use.T, Blocks = use.Blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
     }
 

@@ -1,0 +1,69 @@
+using System.Text.Json.Nodes;
+using Diffract.Data;
+using Diffract.Features;
+using Diffract.Heads;
+using Diffract.Metrics;
+using Diffract.Workflows;
+
+namespace Diffract.Tests.Workflows.Recipes;
+
+public class ComparisonTests
+{
+    static ResultEntry Entry(string name, params double[] hits) => new()
+    {
+        Name = name, Kind = "linear", How = new Dictionary<string, string> { ["t"] = "90", ["blocks"] = name },
+        Seeds = [.. hits.Select((hit, i) => new SeedScore((ulong)i, 100, (long)hit, hit / 100, 0, 1, 100, 1, null, null))],
+    };
+
+    [Fact]
+    public void Seeds_become_mean_and_spread_and_differences_are_named()
+    {
+        var comparison = Comparison.Of([Entry("a", 50, 60, 70), Entry("b", 40)]);
+
+        Assert.Equal((0.6, 0.1), (comparison.Entries[0].Top1, Math.Round(comparison.Entries[0].Spread!.Value, 12)));
+        Assert.Equal(Interval.Wilson(60, 100), comparison.Entries[0].Interval);
+        Assert.Null(comparison.Entries[1].Spread);
+        Assert.Equal(["blocks: a (1); b (2)"], comparison.Notes());
+        Assert.Contains("10.00", comparison.Table().Text());
+        Assert.Null(comparison.PairedTable());
+        foreach (var text in new[] { comparison.Text(), comparison.Markdown("t", []), comparison.Page("t", []).Html() })
+        {
+            Assert.Contains("60.00", text);
+            Assert.Contains("Not made the same way", text);
+        }
+    }
+
+    [Fact]
+    public void Results_of_train_knn_and_evaluate_are_read_and_paired()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        Extract.Run(tiny.Backbone, ExtractItems.Of(TinyNet.Pictures(60, 30)), TinyNet.Request, folder["store"], new() { BatchSize = 20 });
+        using var store = FeatureStore.Open(folder["store"]);
+        var recipe = HeadRecipes.Get("default", attention: false) with { Epochs = 2, LearningRates = [1e-2], WeightDecays = [0] };
+        var trained = TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, recipe) { T = [50], Blocks = [4] }, folder["head"]);
+        var other = TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, recipe) { T = [200], Blocks = [4] }, folder["other"]);
+        NearestNeighbours.Run(store, new() { Knn = new() { K = [3] }, T = [50], Blocks = [4], Pools = [1] }, folder["knn"]);
+
+        var comparison = Comparison.Of([.. new[] { folder["head"], folder["other/result.json"], folder["knn"] }.SelectMany(ResultFile.Read)]);
+
+        Assert.Equal(["head", "other", "knn, t 50, b 4, pool 1, k 3 weighted", "knn, t 50, b 4, pool 1, k 3 majority"], comparison.Entries.Select(entry => entry.Name));
+        Assert.Equal(trained.Test.Top1, comparison.Entries[0].Top1);
+        Assert.Contains("t: 50 (1, 3, 4); 200 (2)", comparison.Notes());
+        Assert.DoesNotContain(comparison.Differences, difference => difference.Fact is "test pictures" or "model" or "precision");
+        var paired = comparison.Paired[0].Compared;
+        Assert.Equal((trained.Test.Top1Hits, other.Test.Top1Hits), (paired.Both + paired.OnlyFirst, paired.Both + paired.OnlySecond));
+        Assert.Contains("Picture by picture", comparison.Markdown("t", []));
+    }
+
+    [Fact]
+    public void What_is_no_result_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["a.json"], "{\"x\": 1}");
+        File.WriteAllText(folder["b.json"], "{");
+        Assert.Contains("no test, lines or score", Assert.Throws<RecipeException>(() => ResultFile.Read(folder["a.json"])).Message);
+        Assert.Contains("b.json", Assert.Throws<RecipeException>(() => ResultFile.Read(folder["b.json"])).Message);
+        Assert.Contains("there is no results.json", Assert.Throws<RecipeException>(() => ResultFile.Read(folder.Path)).Message);
+    }
+}

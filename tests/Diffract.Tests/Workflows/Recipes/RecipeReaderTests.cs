@@ -1,0 +1,88 @@
+using Diffract.Heads;
+using Diffract.Torch;
+using Diffract.Workflows;
+
+namespace Diffract.Tests.Workflows.Recipes;
+
+public class RecipeReaderTests
+{
+    const string Good = """
+        // ./diffract run recipes/good.json
+        {
+          "about": "two rows", "source": "a paper, Table 1", "model": "net.pt", "seeds": [0, 1],
+          "data": [{"name": "A", "classes": 3, "train": 30, "test": 6}, {"name": "B"}], // sizes of B are not known
+          "features": {"t": [90], "blocks": [24], "flip": true, "precision": "fp32"},
+          "train": {"recipe": "2307.08702", "epochs": 4},
+          "rows": [
+            {"name": "linear", "head": {"kind": "linear", "pool": 2}, "paper": {"A": 61.95}},
+            {"name": "knn", "method": "knn", "features": {"t": [10, 20]}, "knn": {"k": 7, "votes": "majority"}, "paper": {"A": {"top1": 49.04, "top5": 71.4}, "B": 3}},
+            {"name": "named", "head": "mlp-4k-2k", "train": {"epochs": 9, "perClass": 5}},
+          ]
+        }
+        """;
+
+    static Recipe Read(string text, params string[] overrides) => RecipeReader.Parse(text, "good", "good.json", overrides);
+
+    [Fact]
+    public void Rows_take_over_what_they_do_not_say()
+    {
+        var recipe = Read(Good);
+
+        Assert.Equal(("good", "two rows", "a paper, Table 1", "net.pt"), (recipe.Name, recipe.About, recipe.Source, recipe.Model));
+        Assert.Equal([0ul, 1], recipe.Seeds);
+        Assert.Equal([new("A", 3, 30, 6), new("B")], recipe.Data);
+        var (linear, knn, named) = (recipe.Rows[0], recipe.Rows[1], recipe.Rows[2]);
+        Assert.Equal((RecipeMethod.Head, 2, 4), (linear.Method, ((LinearConfig)linear.Head!).Pool, linear.Training.Epochs));
+        Assert.Equal([90], linear.Features.T);
+        Assert.Equal((DType.Float32, true), (linear.Features.Precision, linear.Features.Flip));
+        Assert.Equal([10, 20], knn.Features.T);
+        Assert.Equal([24], knn.Features.Blocks);
+        Assert.True(knn.Features.Flip);
+        Assert.Equal(new RecipeNeighbours { K = 7, Majority = true }, knn.Neighbours);
+        Assert.Equal((new PaperFigure(49.04, 71.4), new PaperFigure(3)), (knn.Paper["A"], knn.Paper["B"]));
+        Assert.Equal(("mlp-4k-2k", 9, "2307.08702"), (named.HeadName!.ToString(), named.Training.Epochs, named.Training.Recipe));
+        Assert.Equal(new TrainSubset.PerClass(5), named.Training.Subset);
+    }
+
+    [Fact]
+    public void What_is_set_on_the_command_line_replaces_what_the_file_says()
+    {
+        var recipe = Read(Good, "train.epochs=2", "rows.*.features.t=[50]", "rows.0.head.pool=4", "model=other.pt", "data.1.share=0.5");
+
+        Assert.All(recipe.Rows, row => Assert.Equal([50], row.Features.T));
+        Assert.Equal([2, 9], new[] { recipe.Rows[0], recipe.Rows[2] }.Select(row => row.Training.Epochs!.Value));
+        Assert.Equal(4, ((LinearConfig)recipe.Rows[0].Head!).Pool);
+        Assert.Equal(("other.pt", 0.5), (recipe.Model, recipe.Data[1].Share));
+    }
+
+    [Fact]
+    public void All_faults_are_named_together_and_those_of_what_rows_share_once()
+    {
+        var fault = Assert.Throws<RecipeException>(() => Read("""
+            {
+              "about": "x", "modle": "net.pt", "data": [{"name": "A", "train": 0}],
+              "features": {"t": [90, 50], "blocks": [24], "pools": [2]},
+              "rows": [
+                {"name": "a", "head": {"kind": "linear", "pol": 2}},
+                {"name": "b", "method": "guess", "head": "linear-x", "train": {"epochs": "many"}, "paper": 120},
+                {"name": "A", "features": {"crop": "random"}, "paper": {"Z": 1}}
+              ]
+            }
+            """, "rows.7.head=1", "train"));
+
+        foreach (var part in new[] { "modle is unknown", "model is not given", "data.0.train is 0, expected an integer", "features.t is [90, 50], expected an ascending list", "features.pools is unknown", "unknown key pol",
+            "method is \"guess\", expected head or knn or feedback or finetune", "linear-x", "train.epochs is \"many\"", "paper is 120", "rows.2.head is not given", "crop other than centre needs noise fresh", "paper.Z is no data set",
+            "2 rows named 'a' or alike", "'7' is no place of a list of 3", "--set train: expected path=value" })
+        {
+            Assert.Contains(part, fault.Message);
+        }
+        Assert.Equal(2, fault.Message.Split("features.pools is unknown").Length);
+    }
+
+    [Theory]
+    [InlineData("[1]", "expected a JSON object"), InlineData("{", "not JSON"), InlineData("""{"about": "a", "about": "b"}""", "not JSON")]
+    public void What_is_no_recipe_is_refused(string text, string message) => Assert.Contains(message, Assert.Throws<RecipeException>(() => Read(text)).Message);
+
+    [Fact]
+    public void A_missing_file_is_an_error_of_its_own() => Assert.Contains("nowhere.json: cannot be read", Assert.Throws<RecipeException>(() => RecipeReader.Read("/nowhere.json")).Message);
+}

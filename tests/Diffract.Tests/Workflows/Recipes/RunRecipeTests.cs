@@ -1,0 +1,175 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Diffract.Models;
+using Diffract.Torch;
+using Diffract.Workflows;
+
+namespace Diffract.Tests.Workflows.Recipes;
+
+public class RunRecipeTests
+{
+    const string Rows = """
+        {"name": "knn", "method": "knn", "knn": {"k": 5}, "paper": 49.0},
+        {"name": "linear", "head": {"kind": "linear", "pool": 1}},
+        {"name": "few labels", "head": {"kind": "linear", "pool": 1}, "train": {"perClass": 2}},
+        {"name": "chosen", "head": {"kind": "linear", "pool": 1}, "choose": {"t": [50, 200], "blocks": [4, 5]}},
+        {"name": "fused", "head": {"kind": "attention", "dim": 32, "heads": 2, "depth": 1, "tokens": {"kind": "projected", "size": 4, "norm": "channels"}}, "features": {"t": [50, 200]}}
+        """;
+
+    static Recipe Recipe(string rows = Rows, params string[] overrides) => RecipeReader.Parse($$"""
+        {
+          "about": "a stand-in", "model": "net.safetensors", "seeds": [0, 1], "data": [{"name": "toys", "classes": 10, "train": 60, "test": 20}],
+          "features": {"t": [50], "blocks": [4], "flip": true, "precision": "fp32"},
+          "train": {"epochs": 2, "batchSize": 16, "learningRates": [1e-3, 1e-2], "weightDecays": [0]},
+          "rows": [{{rows}}]
+        }
+        """, "stand-in", "stand-in.json", overrides);
+
+    static RunRequest Request(TemporaryFolder folder, Recipe? recipe = null, ulong seed = 1)
+    {
+        var model = folder[$"net-{seed}.safetensors"];
+        if (!File.Exists(model))
+        {
+            using var tiny = new TinyNet(seed);
+            UNetFile.Write(model, TinyNet.Config, "linear", tiny.Store.ToEntries());
+        }
+        return new() { Recipe = recipe ?? Recipe(), Model = model, Data = new Dictionary<string, string> { ["toys"] = "builtin:train=60,test=20,size=16,seed=3" }, Extract = new() { BatchSize = 20, Workers = 1 } };
+    }
+
+    [Fact]
+    public void Every_row_is_run_for_every_seed_and_one_file_holds_the_results()
+    {
+        using var folder = new TemporaryFolder();
+
+        var comparison = RunRecipe.Run(Request(folder), folder["out"]);
+
+        Assert.Equal(["knn", "linear", "few labels", "chosen", "fused"], comparison.Entries.Select(entry => entry.Name));
+        Assert.All(comparison.Entries, entry => Assert.Equal([0ul, 1], entry.Seeds.Select(seed => seed.Seed)));
+        Assert.All(comparison.Entries.SelectMany(entry => entry.Seeds), seed => Assert.Equal(20, seed.Pictures));
+        Assert.Equal(0, comparison.Entries[0].Spread);
+        Assert.Equal(20, comparison.Entries[2].TrainPictures);
+        Assert.Equal(49.0, comparison.Entries[0].Paper!.Top1);
+        Assert.Equal(4, comparison.Paired.Count);
+        using var json = JsonDocument.Parse(File.ReadAllText(folder["out/results.json"]));
+        Assert.True(json.RootElement.GetProperty("complete").GetBoolean());
+        Assert.Contains("used once for each row and seed", json.RootElement.GetProperty("protocol").GetString());
+        var tried = json.RootElement.GetProperty("rows")[3].GetProperty("featureChoice").GetProperty("tried");
+        Assert.Equal(4, tried.GetArrayLength());
+        Assert.Contains("| linear", File.ReadAllText(folder["out/results.md"]));
+        Assert.Contains("Not made the same way", File.ReadAllText(folder["out/results.html"]));
+        Assert.Single(Directory.EnumerateDirectories(folder["out/features/toys"]));          // the fused row joins both steps
+    }
+
+    [Fact]
+    public void A_run_that_was_stopped_goes_on_and_ends_with_the_same_bytes_and_a_finished_one_does_nothing()
+    {
+        using var folder = new TemporaryFolder();
+        RunRecipe.Run(Request(folder), folder["whole"]);
+
+        for (var stop = 1; ; stop += 7)
+        {
+            using var source = new CancellationTokenSource();
+            var reports = 0;
+            try
+            {
+                RunRecipe.Run(Request(folder), folder["parts"], _ => { if (++reports == stop) { source.Cancel(); } }, source.Token);
+                break;
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.True(stop < 500);
+            }
+        }
+
+        var (whole, parts) = (TemporaryFolder.Contents(folder["whole"]), TemporaryFolder.Contents(folder["parts"]));
+        Assert.Equal(whole.Keys, parts.Keys);
+        foreach (var name in whole.Keys.Where(name => !name.EndsWith("metrics.jsonl", StringComparison.Ordinal)))
+        {
+            Assert.True(whole[name].SequenceEqual(parts[name]), name);
+        }
+        var again = 0;
+        RunRecipe.Run(Request(folder), folder["whole"], _ => again++);
+        Assert.Equal(0, again);
+    }
+
+    [Fact]
+    public void Few_labels_are_another_draw_with_each_seed()
+    {
+        using var folder = new TemporaryFolder();
+        var recipe = Recipe("""{"name": "linear", "head": {"kind": "linear", "pool": 1}}""", "data.0.share=0.5");
+
+        var comparison = RunRecipe.Run(Request(folder, recipe), folder["out"]);
+
+        Assert.Equal(["toys-seed-0", "toys-seed-1"], Directory.EnumerateDirectories(folder["out/features"]).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal));
+        Assert.InRange(comparison.Entries[0].TrainPictures!.Value, 25, 35);
+        var hashes = Directory.EnumerateFiles(folder["out/features"], "rows.jsonl", SearchOption.AllDirectories).Select(File.ReadAllText).Distinct();
+        Assert.Equal(2, hashes.Count());
+    }
+
+    [Theory]
+    [InlineData("""{"name": "fresh", "head": "linear", "features": {"noise": "fresh", "crop": "random"}}""", "a new draw each epoch")]
+    [InlineData("""{"name": "tuned", "method": "finetune", "head": {"kind": "linear", "pool": 2, "batchNorm": true}}""", "layerDecay")]
+    public void Rows_that_keep_no_features_run_too(string row, string fact)
+    {
+        using var folder = new TemporaryFolder();
+
+        var comparison = RunRecipe.Run(Request(folder, Recipe(row, "seeds=[3]", "train.epochs=1", "train.learningRates=[0.001]")), folder["out"]);
+
+        Assert.Contains(comparison.Entries[0].How.Values, value => value.Contains(fact));
+        Assert.False(Directory.Exists(folder["out/features"]));
+        Assert.NotNull(comparison.Entries[0].OutcomesFile);
+    }
+
+    [Fact]
+    public void What_cannot_be_run_is_refused_by_name_before_anything_is_computed()
+    {
+        using var folder = new TemporaryFolder();
+        var feedback = Recipe(Rows + """, {"name": "DifFeed", "method": "feedback", "head": "linear"}""");
+        void Refused(string part, RunRequest request)
+        {
+            var error = Assert.ThrowsAny<Exception>(() => RunRecipe.Run(request, folder["out"]));
+            Assert.Contains(part, error.Message);
+            Assert.False(Directory.Exists(folder["out"]));
+        }
+
+        Refused("row 'DifFeed' needs feedback", Request(folder, feedback));
+        Refused("needs pictures of 'toys': give --data DIR", Request(folder) with { Data = new Dictionary<string, string>() });
+        Refused("'birds' is no data set", Request(folder) with { Data = new Dictionary<string, string> { ["birds"] = "x" } });
+        Refused("there is no row 'other'", Request(folder) with { Rows = ["other"] });
+        Refused("block 40: this net has blocks 1 to 9", Request(folder, Recipe(Rows, "rows.1.features.blocks=[40]")));
+        Refused("no such file", Request(folder) with { Model = folder["missing.pt"] });
+        Assert.NotEmpty(RecipeEstimate.Of(Request(folder, feedback)).Rows[^1].Missing!);
+        Assert.Equal(["linear"], RunRecipe.Run(Request(folder, feedback) with { Rows = ["linear"] }, folder["out"]).Entries.Select(entry => entry.Name));
+    }
+
+    [Fact]
+    public void Results_of_another_model_or_of_a_row_defined_otherwise_are_not_mixed_in()
+    {
+        using var folder = new TemporaryFolder();
+        const string Row = """{"name": "linear", "head": {"kind": "linear", "pool": 1}}""";
+        RunRecipe.Run(Request(folder, Recipe(Row)), folder["out"]);
+
+        var model = Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder, Recipe(Row), seed: 2), folder["out"]));
+        var row = Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder, Recipe(Row, "train.epochs=3")), folder["out"]));
+        var data = Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder, Recipe(Row)) with { Limit = 30 }, folder["out"]));
+
+        Assert.Contains("net-1.safetensors instead of net-2.safetensors", model.Message);
+        Assert.Contains("epochs", row.Message);
+        Assert.Contains("other pictures of toys", data.Message);
+    }
+
+    [Fact]
+    public void A_dry_run_counts_given_pictures_and_names_all_that_is_wrong()
+    {
+        using var folder = new TemporaryFolder();
+        var request = Request(folder);
+
+        var estimate = RecipeEstimate.Of(request with { Data = new Dictionary<string, string> { ["toys"] = "builtin:train=50,test=20,size=16,seed=3" } });
+        var fault = Assert.Throws<RecipeException>(() => RecipeEstimate.Of(request with { Model = folder["missing.pt"], Data = new Dictionary<string, string> { ["toys"] = folder["nothing"] } }));
+
+        Assert.Equal(70, Assert.Single(estimate.Stores).Pictures);
+        Assert.Contains(estimate.Notes, note => note.StartsWith("toys: 50 training and 20 test pictures"));
+        Assert.Contains("missing.pt", fault.Message);
+        Assert.Contains("nothing", fault.Message);
+    }
+}
