@@ -18,7 +18,7 @@ public sealed record RowEstimate(RecipeJob Job, double Seconds, string? Missing)
 /// A recipe checked as far as that goes without running it, and what it will take: multiply-adds from the net's and the heads' shapes, times for a named
 /// machine, about. What is not at hand is taken from the recipe: the shape of a published checkpoint from its name, counts of pictures as declared.
 /// </summary>
-public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnlyList<StoreEstimate> Stores, IReadOnlyList<RowEstimate> Rows, IReadOnlyList<string> Notes)
+public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnlyList<StoreEstimate> Stores, IReadOnlyList<RowEstimate> Rows, long Pictures, IReadOnlyList<string> Notes)
 {
     public double MultiplyAdds => Stores.Sum(store => store.MultiplyAdds) + Rows.Sum(row => row.Job.Cost.Net + row.Job.Cost.Head);
 
@@ -28,7 +28,7 @@ public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnl
 
     /// <summary>One line, as recipes open with it.</summary>
     public string Summary => string.Create(CultureInfo.InvariantCulture,
-        $"{Stores.Sum(store => store.Pictures * store.Store.Request.Passes):n0} passes kept, {Power(MultiplyAdds)} multiply-adds in all; computed: {ExtractEstimate.Span(Seconds)} on {Machine.Name}, {ExtractEstimate.Size(DiskBytes)} of features.");
+        $"{Pictures:n0} pictures, {Stores.Sum(store => store.Pictures * store.Store.Request.Passes):n0} passes kept, {Power(MultiplyAdds)} multiply-adds in all; computed: {ExtractEstimate.Span(Seconds)} on {Machine.Name}, {ExtractEstimate.Size(DiskBytes)} of features.");
 
     /// <exception cref="RecipeException">The recipe cannot be run as asked; all faults are named.</exception>
     public static RecipeEstimate Of(RunRequest request, MachineRate? machine = null)
@@ -55,7 +55,8 @@ public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnl
         {
             throw new RecipeException(string.Join("; ", faults));
         }
-        return new(recipe, rate, [.. plan.Stores.Select(store => Store(store, plan, rate))], [.. plan.Jobs.Select(job => new RowEstimate(job, rate.Seconds(job.Cost.Net, job.Row.Features.Precision, job.Cost.Head), RowAbility.Missing(job.Row)))], notes);
+        return new(recipe, rate, [.. plan.Stores.Select(store => Store(store, plan, rate))], [.. plan.Jobs.Select(job => new RowEstimate(job, rate.Seconds(job.Cost.Net, job.Row.Features.Precision, job.Cost.Head), RowAbility.Missing(job.Row)))],
+            plan.Pictures.Values.Sum(set => set.Train + set.Test), notes);
     }
 
     public string Text()
