@@ -55,12 +55,13 @@ public sealed class LinearGrid
         return scope.Return(logits.Reshape(-1, Candidates.Count, _config.Classes));
     }
 
-    /// <summary>What is differentiated: the sum of the candidates' mean losses. One that has diverged counts as 0, so that it does not end the others' training.</summary>
+    /// <summary>What is differentiated: the sum of the candidates' mean losses. One of several that has diverged counts as 0, so that it does not end the others' training.</summary>
     /// <param name="x">(N, inputs).</param> <param name="labels">(N), int64.</param> <returns>A scalar.</returns>
     public Tensor Loss(Tensor x, Tensor labels)
     {
         using var scope = new TensorScope();
-        return scope.Return(Losses(Forward(x, training: true), labels).ZeroWhereNotFinite().Sum());
+        var losses = Losses(Forward(x, training: true), labels);                           // (K)
+        return scope.Return((Candidates.Count > 1 ? losses.ZeroWhereNotFinite() : losses).Sum());
     }
 
     /// <summary>Mean cross entropy of each candidate.</summary>
