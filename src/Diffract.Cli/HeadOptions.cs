@@ -1,59 +1,55 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Diffract.Features;
 using Diffract.Heads;
-using Diffract.Models;
 using Diffract.Workflows;
 
 namespace Diffract.Cli;
 
-/// <summary>The options by which `train` is told which heads to train and how.</summary>
-sealed class HeadOptions(FeatureOptions features)
+/// <summary>The options by which verbs say which heads are trained and how.</summary>
+sealed class HeadOptions
 {
-    public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained in one pass", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
+    public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained together", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
+    public Option<string?> Grid { get; } = new("--grid") { Description = "Heads to train together, as a JSON list", HelpName = "FILE" };
     public Option<string?> Hidden { get; } = new("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
     public Option<string> Recipe { get; } = new("--recipe") { Description = string.Join(", ", HeadRecipes.Names), DefaultValueFactory = _ => "default" };
-    public Option<string?> Config { get; } = new("--head-config") { Description = "The head as JSON instead of the recipe's", HelpName = "FILE" };
+    public Option<string?> ConfigFile { get; } = new("--head-config") { Description = "The head as JSON instead of the recipe's", HelpName = "FILE" };
     public Option<int?> Epochs { get; } = new("--epochs") { Description = "Instead of the recipe's" };
     public Option<int?> Batch { get; } = new("--train-batch") { Description = "Instead of the recipe's" };
     public Option<string?> Rates { get; } = new("--lr") { Description = "Learning rates to choose among, instead of the recipe's", HelpName = "LIST" };
     public Option<string?> Decays { get; } = new("--decay") { Description = "Weight decays to choose among", HelpName = "LIST" };
     public Option<bool> Average { get; } = new("--average") { Description = "Test with logits averaged over the draws of noise (and a store's views)" };
 
-    public IEnumerable<Option> All => [Head, Hidden, Recipe, Config, Epochs, Batch, Rates, Decays, Average];
+    public IEnumerable<Option> All => [Head, Grid, Hidden, Recipe, ConfigFile, Epochs, Batch, Rates, Decays, Average];
 
-    /// <summary>The heads for certain maps.</summary>
-    /// <param name="ts">Steps at hand.</param> <param name="maps">Whole maps at hand.</param> <param name="pools">Pools at hand.</param>
-    /// <param name="choose">False takes the recipe's usual learning rate and weight decay where the command line names none.</param>
-    public IReadOnlyList<TrainHeadRequest> Requests(ParseResult arguments, IReadOnlyList<int> ts, IReadOnlyList<FeatureSpec> maps, IReadOnlyList<int> pools, bool choose = true)
+    /// <summary>The heads that are asked for.</summary>
+    /// <param name="pool">As the command line has it; null: not given.</param>
+    public IReadOnlyList<GridLine> Lines(ParseResult arguments, int? pool)
     {
-        bool Given(Option option) => arguments.GetResult(option) is { Implicit: false };
-        var t = Given(features.T) ? FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!) : null;
-        var blocks = features.BlockList(arguments);
-        var read = blocks is null ? maps : [.. maps.Where(map => blocks.Contains(map.Block))];
-        return [.. arguments.GetValue(Head)!.Select(text => Named(arguments, text)).Select(named => new TrainHeadRequest(
-            Given(Config) ? FromFile(arguments.GetValue(Config)!) : named.Config((t ?? ts).Count, read.Count > 0 ? read : maps, pools[0]),
-            Settings(arguments, choose ? named.Settings : named.Settings.WithoutChoice()))
+        if (arguments.GetValue(Grid) is { } grid)
         {
-            T = t, Blocks = blocks, AverageLooks = arguments.GetValue(Average),
-        })];
+            return arguments.GetResult(Head) is { Implicit: false } || arguments.GetValue(ConfigFile) is not null ? throw new ArgumentException("--grid names the heads; leave --head and --head-config out")
+                : HeadGrid.Read(grid, arguments.GetValue(Recipe)!);
+        }
+        var hidden = arguments.GetValue(Hidden) is { } widths ? FeatureOptions.Numbers("--hidden", widths, ascending: false) : [];
+        var config = arguments.GetValue(ConfigFile) is { } file ? FromFile(file) : null;
+        return [.. arguments.GetValue(Head)!.Select(HeadName.Parse).Select(name => new GridLine(name.ToString(), new NamedHead(name, arguments.GetValue(Recipe)!) { Pool = pool, Hidden = hidden }, config))];
     }
 
-    NamedHead Named(ParseResult arguments, string name) => new(HeadName.Parse(name), arguments.GetValue(Recipe)!)
+    /// <summary>A recipe with what the command line says instead.</summary>
+    /// <param name="choose">False takes the recipe's usual learning rate and weight decay where the command line names none.</param>
+    public HeadRecipe Settings(ParseResult arguments, HeadRecipe recipe, ulong seed, bool choose)
     {
-        Pool = arguments.GetResult(features.Pool) is { Implicit: false } ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : null,
-        Hidden = arguments.GetValue(Hidden) is { } widths ? FeatureOptions.Numbers("--hidden", widths, ascending: false) : [],
-    };
-
-    HeadRecipe Settings(ParseResult arguments, HeadRecipe recipe) => recipe with
-    {
-        Epochs = arguments.GetValue(Epochs) ?? recipe.Epochs,
-        BatchSize = arguments.GetValue(Batch) ?? recipe.BatchSize,
-        LearningRates = arguments.GetValue(Rates) is { } rates ? Reals("--lr", rates) : recipe.LearningRates,
-        WeightDecays = arguments.GetValue(Decays) is { } decays ? Reals("--decay", decays) : recipe.WeightDecays,
-        Seed = arguments.GetValue(features.Seed),
-    };
+        recipe = choose ? recipe : recipe.WithoutChoice();
+        return recipe with
+        {
+            Epochs = arguments.GetValue(Epochs) ?? recipe.Epochs,
+            BatchSize = arguments.GetValue(Batch) ?? recipe.BatchSize,
+            LearningRates = arguments.GetValue(Rates) is { } r ? Reals("--lr", r) : recipe.LearningRates,
+            WeightDecays = arguments.GetValue(Decays) is { } d ? Reals("--decay", d) : recipe.WeightDecays,
+            Seed = seed,
+        };
+    }
 
     static HeadConfig FromFile(string path)
     {

@@ -19,11 +19,11 @@ public sealed record NamedHead(HeadName Name, string Recipe = "default")
     public HeadRecipe Settings => HeadRecipes.Get(Recipe, attention: Name.Kind is not ("linear" or "mlp"));
 
     /// <summary>The whole maps of a store's blocks, from what its manifest says of the net.</summary>
-    public static IReadOnlyList<FeatureSpec> MapsOf(FeatureStore store)
-    {
-        var layout = new UNetLayout(UNetConfig.Parse(JsonSerializer.SerializeToElement(store.Manifest.How["model"]!["unet"]), store.Folder));
-        return [.. store.Request.Blocks.Select(block => FeatureSpec.Of(layout, block, store.Request.Height, store.Request.Width))];
-    }
+    public static IReadOnlyList<FeatureSpec> MapsOf(FeatureStore store) =>
+        MapsOf(new UNetLayout(UNetConfig.Parse(JsonSerializer.SerializeToElement(store.Manifest.How["model"]!["unet"]), store.Folder)), store.Request);
+
+    /// <summary>The whole maps that are asked of a net.</summary>
+    public static IReadOnlyList<FeatureSpec> MapsOf(UNetLayout layout, FeatureRequest request) => [.. request.Blocks.Select(block => FeatureSpec.Of(layout, block, request.Height, request.Width))];
 
     /// <summary>The head for certain maps; classes are yet to be filled in.</summary>
     /// <param name="steps">How many steps it reads.</param> <param name="blocks">The whole maps it reads.</param> <param name="poolAtHand">The pool where nothing tells it.</param>

@@ -53,9 +53,9 @@ public static class ProbeBench
         var map = head.Blocks[0];
         var inputs = HeadInputs.Choose(head, head.Ts, [map.Block], head.Classes, store.Request.Pools, store.Shape, _ => map.Height);
         var recipe = HeadRecipes.Get("default", attention: false) with { BatchSize = batch, Epochs = epochs };
-        var training = new HeadTraining(new StoreSource(store), inputs, recipe, report: null, CancellationToken.None);
+        var training = new HeadTraining(new StoreSource(store), recipe, report: null, CancellationToken.None);
         return Bench.Sample(candidates.Count * head.ParameterCount() * sizeof(float), epochs * store.Rows, warmUp: 1, repeat, _ =>
-            training.Run(candidates, store.RowsOf(PictureSplit.Train), epochs, folder: null, (_, _, _) => { }));
+            training.Run([new(inputs, candidates)], store.RowsOf(PictureSplit.Train), epochs, folder: null, _ => { }));
     }
 
     /// <summary>A linear probe of so many epochs on random pictures, the passes of the net included; the time of all over the pictures.</summary>

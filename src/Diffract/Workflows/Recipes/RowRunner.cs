@@ -48,7 +48,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         }
         var choice = FeatureChoice.Make(job.Row.Uses(plan.Layout), use => Open(plan.StoreOf(job, use, seed), report), (store, use) => job.Row.Method == RecipeMethod.Neighbours
             ? NearestNeighbours.Run(store, Neighbours(job.Row, use) with { OnHeldOut = true, Seed = seed }, report: report, cancellation: cancellation).Lines.First(line => line.Votes == (job.Row.Neighbours.Majority ? "majority" : "weighted")).Top1
-            : TrainHead.OnHeldOut(new StoreSource(store), Head(job.Row, use, seed), report, cancellation).HeldOutAccuracy);
+            : TrainHeads.OnHeldOut(new StoreSource(store), Head(job.Row, use, seed), report, cancellation).HeldOutAccuracy);
         choice.Write(path);
         return choice;
     }
