@@ -56,11 +56,15 @@ public sealed record Knn
             scores.Add(new(k, Votes.Weighted, new Accuracy(classes) { Outcomes = new() }));
             scores.Add(new(k, Votes.Majority, new Accuracy(classes) { Outcomes = new() }));
         }
+        var most = (int)Math.Clamp(Memory / 4 / (8L * classes), 1, int.MaxValue);          // test pictures whose votes are in memory at once
         Search(train, test, found =>
         {
-            foreach (var score in scores)
+            foreach (var part in found.Parts(most))
             {
-                score.Accuracy.AddVotes(found.Scores(trainLabels, classes, score.K, score.Votes, Temperature), testLabels.AsSpan(found.First, found.Count));
+                foreach (var score in scores)
+                {
+                    score.Accuracy.AddVotes(part.Scores(trainLabels, classes, score.K, score.Votes, Temperature), testLabels.AsSpan(part.First, part.Count));
+                }
             }
             done?.Invoke(found.First + found.Count);
         }, cancel);

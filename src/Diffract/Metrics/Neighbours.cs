@@ -14,6 +14,16 @@ public enum Votes
 /// <param name="Indices">(Count, K), row-major: indices of training pictures.</param> <param name="Similarities">(Count, K): cosines.</param>
 public sealed record Neighbours(int First, int Count, int K, int[] Indices, double[] Similarities)
 {
+    /// <summary>The same in parts of at most so many test pictures.</summary>
+    public IEnumerable<Neighbours> Parts(int most)
+    {
+        for (var first = 0; first < Count; first += most)
+        {
+            var count = Math.Min(most, Count - first);
+            yield return count == Count ? this : new(First + first, count, K, Indices[(first * K)..((first + count) * K)], Similarities[(first * K)..((first + count) * K)]);
+        }
+    }
+
     /// <summary>What the classes are given by the k nearest.</summary>
     /// <param name="trainLabels">By index of the training picture, 0 &lt;= label &lt; classes.</param> <param name="k">At most <see cref="K"/>.</param>
     /// <param name="temperature">For <see cref="Votes.Weighted"/>.</param> <returns>(Count, classes), row-major.</returns>

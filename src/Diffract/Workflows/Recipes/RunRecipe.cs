@@ -30,7 +30,7 @@ public static class RunRecipe
         CheckRun(folder, model, items);
         foreach (var job in plan.Jobs)
         {
-            CheckRow(folder, job);
+            CheckRow(folder, job, recipe);
         }
 
         var runner = new RowRunner(request, plan, items, folder, cancellation);
@@ -106,12 +106,13 @@ public static class RunRecipe
         WriteJson(path, mine);
     }
 
-    static void CheckRow(string folder, RecipeJob job)
+    static void CheckRow(string folder, RecipeJob job, Recipe recipe)
     {
         var path = Path.Combine(folder, job.Folder, RowFile);
         var mine = job.Row.Json.DeepClone().AsObject();
         mine.Remove("paper");
         mine["share"] = job.Data.Share;
+        if (job.Row.Choose is not null) { mine["chosenWithSeed"] = recipe.Seeds[0]; }
         if (File.Exists(path) && StoreManifest.Differences(mine, JsonNode.Parse(File.ReadAllBytes(path))) is { Count: > 0 } differences)
         {
             throw new RecipeException($"{Path.Combine(folder, job.Folder)} holds this row as it was defined otherwise: {string.Join("; ", differences.Take(4))}. Choose another --out, or delete that folder.");
