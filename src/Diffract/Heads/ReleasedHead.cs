@@ -11,7 +11,8 @@ public static class ReleasedHead
     /// <exception cref="HeadConfigException">The file has feedback layers beside the head, which a head alone would leave out.</exception>
     public static IReadOnlyDictionary<string, StoredTensor> Weights(CheckpointFile file)
     {
-        if (!file.Groups.Contains(Group))
+        var head = file.Under(Group);
+        if (head.Count == 0)
         {
             return file.StateDict();
         }
@@ -19,7 +20,6 @@ public static class ReleasedHead
         {
             throw new HeadConfigException($"{file.Path}: it holds feedback layers ('{Feedback}') beside the head: this is a DifFeed head, which reads the maps of a second pass, and a store has those of the first");
         }
-        var head = file.Under(Group);
-        return head.Keys.All(name => name.StartsWith(Parallel + ".", StringComparison.Ordinal)) && head.Count > 0 ? file.Under($"{Group}.{Parallel}") : head;
+        return head.Keys.All(name => name.StartsWith(Parallel + ".", StringComparison.Ordinal)) ? file.Under($"{Group}.{Parallel}") : head;
     }
 }
