@@ -69,7 +69,7 @@ public static class ResultFile
             one["choice"] = result.Result["choice"]?.DeepClone();
             return (JsonNode)one;
         })]);
-        foreach (var key in new[] { "parameters", "trainPictures", "averagedLooks", "testSha256", "noise", "t", "block", "pool", "splits", "head", "recipe", "features" })
+        foreach (var key in new[] { "parameters", "trainPictures", "trainedOn", "averagedLooks", "testSha256", "noise", "t", "block", "pool", "splits", "head", "recipe", "features" })
         {
             if (first[key] is { } value) { row[key] = value.DeepClone(); }
         }

@@ -93,7 +93,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
 
     FeatureStore Open(StorePlan store, Action<Progress>? report)
     {
-        var at = Path.Combine(folder, store.Folder);
+        var at = Place(store);
         if (_extracted.Add(store.Folder))
         {
             using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, store.Request.Precision, request.Device, store.Request.Blocks[^1]);
@@ -101,6 +101,16 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         }
         return FeatureStore.Open(at);
     }
+
+    // A store that an earlier run made for other rows may hold these maps too.
+    string Place(StorePlan store)
+    {
+        var (at, beside) = (Path.Combine(folder, store.Folder), Path.GetDirectoryName(Path.Combine(folder, store.Folder))!);
+        return Directory.Exists(at) || !Directory.Exists(beside) ? at
+            : Directory.EnumerateDirectories(beside).Order(StringComparer.Ordinal).FirstOrDefault(other => Holds(other, store.Request)) ?? at;
+    }
+
+    static bool Holds(string store, FeatureRequest request) => File.Exists(Path.Combine(store, StoreManifest.File)) && StoreManifest.Read(store) is { Complete: true } manifest && manifest.Request.Holds(request);
 
     ExtractItems Items(RecipeData data, ulong seed) => data.Share is { } share and < 1 ? items[data.Name].Fewer(share, seed) : items[data.Name];
 }

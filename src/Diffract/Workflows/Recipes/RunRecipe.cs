@@ -115,7 +115,7 @@ public static class RunRecipe
         if (job.Row.Choose is not null) { mine["chosenWithSeed"] = recipe.Seeds[0]; }
         if (File.Exists(path) && StoreManifest.Differences(mine, JsonNode.Parse(File.ReadAllBytes(path))) is { Count: > 0 } differences)
         {
-            throw new RecipeException($"{Path.Combine(folder, job.Folder)} holds this row as it was defined otherwise: {string.Join("; ", differences.Take(4))}. Choose another --out, or delete that folder.");
+            throw new RecipeException($"{Path.Combine(folder, job.Folder)} holds this row as it was defined otherwise: {string.Join("; ", differences.Take(4).Select(text => text.Replace(" in the store", " there")))}. Choose another --out, or delete that folder.");
         }
         Directory.CreateDirectory(Path.Combine(folder, job.Folder));
         WriteJson(path, mine);

@@ -90,6 +90,9 @@ public class RunRecipeTests
         var again = 0;
         RunRecipe.Run(Request(folder), folder["whole"], _ => again++);
         Assert.Equal(0, again);
+        Directory.Delete(folder["whole/rows/linear"], recursive: true);
+        RunRecipe.Run(Request(folder) with { Rows = ["linear"] }, folder["whole"], p => Assert.DoesNotContain("extract", p.Activity)); // the fused row's store serves
+        Assert.Equal(whole["rows/linear/seed-1/result.json"], File.ReadAllBytes(folder["whole/rows/linear/seed-1/result.json"]));
     }
 
     [Fact]
