@@ -97,7 +97,7 @@ public class DataLayoutTests
             (root + "train/n01440764/n01440764_7.JPEG", 0, Train), (root + "train/n01440764/n01440764_9.JPEG", 0, Train), (root + "train/n02119789/n02119789_1.JPEG", 1, Train), (root + "train/n03220513/n03220513_2.JPEG", 2, Train),
             (root + "val/ILSVRC2012_val_00000001.JPEG", 2, Validation), (root + "val/ILSVRC2012_val_00000002.JPEG", 1, Validation), (root + "val/ILSVRC2012_val_00000003.JPEG", 0, Validation));
         Assert.Empty(set.Warnings);
-        Assert.StartsWith("The set has no test folder: tested on the 3 pictures of its validation folder", Splits.Resolve(set).Decision);
+        Assert.StartsWith("The set has no test part: tested on the 3 pictures of its validation part", Splits.Resolve(set).Decision);
     }
 
     [Fact]
