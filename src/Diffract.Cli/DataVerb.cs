@@ -56,7 +56,7 @@ static class DataVerb
         Line("files", Text($"{content.Bytes / (double)(1 << 20):n1} MiB; {string.Join(", ", content.Formats.Select(format => Text($"{format.Value:n0} {format.Key}")))}"));
         if (content.Smallest is { } smallest) { Line("sizes", $"{Size(smallest)} (smallest), {Size(content.Median!)} (median), {Size(content.Largest!)} (largest)"); }
         Line("duplicates", content.Duplicates.Groups == 0 ? "none" : Text($"{content.Duplicates.Groups:n0} groups of equal files: {content.Duplicates.Contradicting:n0} with different labels, {content.Duplicates.AcrossSplits:n0} across splits, {content.Duplicates.WithinSplits:n0} within a split"));
-        foreach (var same in content.Duplicates.Examples.Take(5)) { Line("", string.Join(" = ", same.Paths.Take(4)) + (same.Paths.Count > 4 ? " = ..." : "")); }
+        foreach (var same in content.Duplicates.Examples.Take(5)) { Line("", string.Join(" = ", same.Paths.Take(4)) + (same.Count > 4 ? Text($" = ... ({same.Count:n0})") : "")); }
         Line("bad files", content.BadCount == 0 ? "none" : Text($"{content.BadCount:n0}"));
         foreach (var bad in content.Bad) { Line("", bad.Why); }
         Console.WriteLine();

@@ -99,7 +99,8 @@ public sealed class PictureSet
         int Find(string name) => index.TryGetValue(name, out int label) || index.TryGetValue(name.Split(' ')[0], out label) ? label : -1;
     }
 
-    PictureSet With(IReadOnlyList<string> warnings) => new(Name, ClassNames, Items, warnings, _read) { Layout = Layout, Expected = Expected };
+    /// <summary>The same pictures with other warnings.</summary>
+    internal PictureSet With(IReadOnlyList<string> warnings) => new(Name, ClassNames, Items, warnings, _read) { Layout = Layout, Expected = Expected };
 
     /// <summary>
     /// This set followed by the pictures of another as its test split. Classes are matched by name; paths of the other set are put under "test/".

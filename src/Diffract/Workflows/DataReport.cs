@@ -20,7 +20,8 @@ public sealed record BadPicture(string Path, string Why);
 public sealed record PictureSize(int Width, int Height);
 
 /// <summary>Pictures whose files are the same, byte for byte.</summary>
-public sealed record SamePictures(IReadOnlyList<string> Paths);
+/// <param name="Count">Of them all.</param> <param name="Paths">The first of them.</param>
+public sealed record SamePictures(int Count, IReadOnlyList<string> Paths);
 
 /// <summary>Groups of equal files. A group counts once: as contradicting where its labels differ, else as across splits, else as within one.</summary>
 /// <param name="Examples">The first groups, those that do most harm first.</param>

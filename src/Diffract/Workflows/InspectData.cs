@@ -18,7 +18,7 @@ public sealed record InspectDataOptions
 /// <summary>Counts, sizes, bad files and duplicates of a data set.</summary>
 public static class InspectData
 {
-    /// <summary>Bad files and groups of duplicates that are named; all are counted.</summary>
+    /// <summary>Bad files, groups of duplicates and pictures of a group that are named; all are counted.</summary>
     public const int MostNamed = 20;
 
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>

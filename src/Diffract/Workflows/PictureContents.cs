@@ -63,8 +63,10 @@ sealed class PictureContents(PictureSet set)
             if (end - start > 1) { groups.Add((Harm(order[start..end]), [.. order[start..end]])); }
         }
         return new(groups.Count(group => group.Harm == 0), groups.Count(group => group.Harm == 1), groups.Count(group => group.Harm == 2),
-            [.. groups.OrderBy(group => group.Harm).ThenBy(group => group.Items[0]).Take(InspectData.MostNamed).Select(group => new SamePictures([.. group.Items.Select(i => set.Items[i].Path)]))]);
+            [.. groups.OrderBy(group => group.Harm).ThenBy(group => group.Items.Min()).Take(InspectData.MostNamed).Select(Named)]);
     }
+
+    SamePictures Named((int Harm, List<int> Items) group) => new(group.Items.Count, [.. group.Items.Order().Take(InspectData.MostNamed).Select(i => set.Items[i].Path)]);
 
     int Harm(int[] group) => Differ(group, item => item.Class) ? 0 : Differ(group, item => (int)item.Split) ? 1 : 2;
 

@@ -35,6 +35,7 @@ public class InspectDataTests
         Assert.Equal(["train/dog/broken.png", "train/dog/note.jpg"], content.Bad.Select(bad => bad.Path));
         Assert.Equal((1, 1, 1), (content.Duplicates.Contradicting, content.Duplicates.AcrossSplits, content.Duplicates.WithinSplits));
         Assert.Equal([["test/dog/4.png", "train/emu/4.png"], ["test/cat/1.png", "train/cat/1.png"], ["train/cat/2 again.png", "train/cat/2.png"]], content.Duplicates.Examples.Select(same => same.Paths));
+        Assert.All(content.Duplicates.Examples, same => Assert.Equal(2, same.Count));
         Assert.Equal(Enumerable.Range(1, 11).Select(done => (long)done), reports.Select(progress => progress.Done));
         var turned = PictureHeader.Read(PictureTree.Jpeg, "upright");
         Assert.NotEqual(turned.Width, turned.Height);

@@ -11,6 +11,17 @@ static class CsvLayout
 
     const string Expected = "its first line should name the columns path, label and, at will, split";
 
+    const int LongestHeading = 4096;
+
+    /// <summary>True where the list of that name has the columns: lists of other programs may have its name.</summary>
+    public static bool Matches(SetFiles files)
+    {
+        if (!files.Has(FileName)) { return false; }
+        var start = new byte[Math.Min(LongestHeading, files.Length(FileName))];
+        files.ReadAt(FileName, 0, start);
+        return Encoding.UTF8.GetString(start).TrimStart('\uFEFF').Split('\n')[0].Split(',').Select(Column).ToHashSet().IsSupersetOf(["path", "label"]);
+    }
+
     public static PictureSet Read(SetFiles files, string list)
     {
         var rows = files.Lines(list).Select(line => (line.Number, Values: Values(line.Text, $"{files.Name}/{list}, line {line.Number}"))).ToList();

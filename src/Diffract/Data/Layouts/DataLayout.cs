@@ -19,7 +19,7 @@ sealed record DataLayout(string Name, string Needs, Func<SetFiles, bool> Matches
         new("cifar10", CifarLayout.Cifar10.Needs, CifarLayout.Cifar10.Matches, CifarLayout.Cifar10.Read),
         new("cifar100", CifarLayout.Cifar100.Needs, CifarLayout.Cifar100.Matches, CifarLayout.Cifar100.Read),
         new("idx", IdxLayout.Needs, IdxLayout.Matches, files => IdxLayout.Read(files)),
-        new("csv", CsvLayout.Needs, files => files.Has(CsvLayout.FileName), files => CsvLayout.Read(files, CsvLayout.FileName)),
+        new("csv", CsvLayout.Needs, CsvLayout.Matches, files => CsvLayout.Read(files, CsvLayout.FileName)),
     ];
 
     // MNIST and Fashion-MNIST have the same files: these say which one it is.
@@ -48,11 +48,14 @@ sealed record DataLayout(string Name, string Needs, Func<SetFiles, bool> Matches
         }
         return found switch
         {
-            [var only] => only.Layout.Read(only.Files),
+            [var only] when only.Folder.Length == 0 || name is not null || files.Folders("").Count == 1 => only.Layout.Read(only.Files),
+            [var only] => Noted(only.Layout.Read(only.Files), $"{files.Name}: read as {only.Layout.Name} from {only.Folder}; the {files.Folders("").Count - 1} folders beside it are left out"),
             [] when name is null => Folders.Read(files),
             [] => throw new PictureException($"{files.Name}: not laid out as {name}, which needs {tried[0].Needs}; neither the folder itself nor one right below it has that"),
             _ => throw new PictureException($"{files.Name}: several data sets are there: {string.Join(", ", found.Take(8).Select(set => $"{set.Layout.Name}{(set.Folder.Length > 0 ? $" in {set.Folder}" : "")}"))}. "
                 + (found[0].Folder.Length > 0 ? "Give the folder of one of them." : "Say which with --layout NAME.")),
         };
     }
+
+    static PictureSet Noted(PictureSet set, string note) => set.With([note, .. set.Warnings]);
 }

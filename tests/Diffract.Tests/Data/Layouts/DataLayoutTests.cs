@@ -142,6 +142,9 @@ public class DataLayoutTests
         var folder = PictureSet.Open(tree.Root);
         Assert.Equal([("a/1.jpg", 0, PictureSplit.None), ("a/2.jpg", -1, PictureSplit.None)], folder.Items.Select(item => (item.Path, item.Class, item.Split)));
         Assert.Equal(3, PictureSet.Open(tree.Root, new() { Layout = "folders" }).Items.Count);
+
+        tree.Text("labels.csv", "id,price", "1,2");                                      // another program's
+        Assert.Equal("folders", PictureSet.Open(tree.Root).Layout);
     }
 
     [Fact]
@@ -166,6 +169,8 @@ public class DataLayoutTests
     public void Several_sets_in_one_folder_are_not_mixed()
     {
         using var tree = PublishedSets.Cub();
+        tree.Write("segmentations/a/1.png", PictureTree.Jpeg);
+        Assert.Contains("read as cub from CUB_200_2011/; the 1 folders beside it are left out", PictureSet.Open(tree.Root).Warnings[0]);
         foreach (string file in (string[])["imagelabels.mat", "setid.mat"]) { tree.Write("flowers/" + file, new MatWriter().Row("labels", 1).ToArray()); }
         Assert.Contains("cub in CUB_200_2011/, flowers in flowers/", Assert.Throws<PictureException>(() => PictureSet.Open(tree.Root)).Message);
         Assert.Equal(4, PictureSet.Open(tree.Root, new() { Layout = "cub" }).Items.Count);
