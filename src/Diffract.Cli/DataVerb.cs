@@ -47,7 +47,10 @@ static class DataVerb
         table.Write(Console.Out);
         Console.WriteLine();
         if (report.Content is { } content) { Print(content); }
-        if (report.InOneSplit.Count > 0) { Note(Text($"{report.InOneSplit.Count:n0} classes occur in one split only: {string.Join(", ", report.InOneSplit.Take(3).Select(lone => $"{lone.Class} ({Name(lone.Split)})"))}{(report.InOneSplit.Count > 3 ? " ..." : "")}")); }
+        if (report.InOneSplit is { Count: > 0 } lone)
+        {
+            Note(Text($"{lone.Count:n0} classes occur in one split only: {string.Join(", ", lone.Take(3).Select(one => $"{one.Class} ({Name(one.Split)})"))}{(lone.Count > 3 ? " ..." : "")}"));
+        }
         foreach (var warning in report.Warnings) { Note(warning); }
     }
 
@@ -55,8 +58,10 @@ static class DataVerb
     {
         Line("files", Text($"{content.Bytes / (double)(1 << 20):n1} MiB; {string.Join(", ", content.Formats.Select(format => Text($"{format.Value:n0} {format.Key}")))}"));
         if (content.Smallest is { } smallest) { Line("sizes", $"{Size(smallest)} (smallest), {Size(content.Median!)} (median), {Size(content.Largest!)} (largest)"); }
-        Line("duplicates", content.Duplicates.Groups == 0 ? "none" : Text($"{content.Duplicates.Groups:n0} groups of equal files: {content.Duplicates.Contradicting:n0} with different labels, {content.Duplicates.AcrossSplits:n0} across splits, {content.Duplicates.WithinSplits:n0} within a split"));
-        foreach (var same in content.Duplicates.Examples.Take(5)) { Line("", string.Join(" = ", same.Paths.Take(4)) + (same.Count > 4 ? Text($" = ... ({same.Count:n0})") : "")); }
+        var duplicates = content.Duplicates;
+        Line("duplicates", duplicates.Groups == 0 ? "none"
+            : Text($"{duplicates.Groups:n0} groups of equal files: {duplicates.Contradicting:n0} with different labels, {duplicates.AcrossSplits:n0} across splits, {duplicates.WithinSplits:n0} within a split"));
+        foreach (var same in duplicates.Examples.Take(5)) { Line("", string.Join(" = ", same.Paths.Take(4)) + (same.Count > 4 ? Text($" = ... ({same.Count:n0})") : "")); }
         Line("bad files", content.BadCount == 0 ? "none" : Text($"{content.BadCount:n0}"));
         foreach (var bad in content.Bad) { Line("", bad.Why); }
         Console.WriteLine();

@@ -59,13 +59,13 @@ public sealed class PictureSet
         options ??= new();
         bool builtIn = path.StartsWith(BuiltInSet.Prefix, StringComparison.Ordinal);
         if (builtIn && options.Layout is not null) { throw new PictureException($"{path}: built-in pictures have no layout; leave it out"); }
-        var set = builtIn ? BuiltInSet.Parse(path) : File.Exists(path) ? OpenFile(path, options.Layout) : DataLayout.Open(new FolderFiles(path), options.Layout);
+        var set = builtIn ? BuiltInSet.Parse(path) : File.Exists(path) ? OpenFile(path, options) : DataLayout.Open(new FolderFiles(path, options.CacheFolder), options.Layout);
         if (options.Classes is not null) { set = set.OfClasses(options.Classes); }
         return set.Expected is null ? set : set.With([.. set.Warnings, .. set.Expected.Differences(set)]);
     }
 
     // An archive or a list: a list is text, while archives have zeros in their first block.
-    static PictureSet OpenFile(string path, string? layout)
+    static PictureSet OpenFile(string path, PictureSetOptions options)
     {
         var start = new byte[4096];
         try
@@ -74,9 +74,9 @@ public sealed class PictureSet
             start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException) { throw new PictureException($"{path}: cannot be read: {cause.Message}", cause); }
-        if (start is [0x1F, 0x8B, ..] || start.Contains((byte)0)) { return DataLayout.Open(TarFiles.Open(path), layout); }
-        return layout is null or "csv" ? CsvLayout.Read(new FolderFiles(Path.GetDirectoryName(Path.GetFullPath(path))!), Path.GetFileName(path))
-            : throw new PictureException($"{path}: a text file, which can be a list (csv) but not the layout '{layout}'; give the folder or archive");
+        if (start is [0x1F, 0x8B, ..] || start.Contains((byte)0)) { return DataLayout.Open(TarFiles.Open(path, options.CacheFolder), options.Layout); }
+        return options.Layout is null or "csv" ? CsvLayout.Read(new FolderFiles(Path.GetDirectoryName(Path.GetFullPath(path))!), Path.GetFileName(path))
+            : throw new PictureException($"{path}: a text file, which can be a list (csv) but not the layout '{options.Layout}'; give the folder or archive");
     }
 
     /// <summary>The pictures of some classes, which keep their order; pictures without label are left out.</summary>
@@ -86,7 +86,11 @@ public sealed class PictureSet
     {
         var index = ClassNames.Select((name, i) => (name, i)).ToDictionary(pair => pair.name, pair => pair.i);
         string[] unknown = [.. names.Where(name => Find(name) < 0)];
-        if (unknown.Length > 0) { throw new PictureException($"{Name}: {unknown.Length} of {names.Count} classes that are asked for are not there: {string.Join(", ", unknown.Take(5).Select(name => $"'{name}'"))}. Its classes are {string.Join(", ", ClassNames.Take(3))} ..."); }
+        if (unknown.Length > 0)
+        {
+            string some = string.Join(", ", unknown.Take(5).Select(name => $"'{name}'"));
+            throw new PictureException($"{Name}: {unknown.Length} of {names.Count} classes that are asked for are not there: {some}. Its classes are {string.Join(", ", ClassNames.Take(3))} ...");
+        }
         int[] classes = [.. names.Select(Find).Distinct().Order()];
         int[] items = [.. Enumerable.Range(0, Items.Count).Where(i => Array.BinarySearch(classes, Items[i].Class) >= 0)];
         string[] kept = [.. classes.Select(label => ClassNames[label])];

@@ -9,6 +9,9 @@ public sealed record PictureSetOptions
     /// <summary>The classes to keep; null: all. See <see cref="ClassList"/>.</summary>
     public IReadOnlyList<string>? Classes { get; init; }
 
+    /// <summary>Where compressed files are expanded to be read at random. Default: diffract/archives in XDG_CACHE_HOME or ~/.cache.</summary>
+    public string? CacheFolder { get; init; }
+
     /// <summary>The names that <see cref="Layout"/> takes.</summary>
     public static IReadOnlyList<string> Layouts => [.. DataLayout.Names];
 }

@@ -8,12 +8,13 @@ sealed class FolderFiles : SetFiles
     const int MostDepth = 32;
 
     readonly string _root;
+    readonly string? _cacheFolder;
 
     /// <exception cref="PictureException">There is no such folder.</exception>
-    public FolderFiles(string folder) : base(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))))
+    public FolderFiles(string folder, string? cacheFolder = null) : base(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))))
     {
         if (!Directory.Exists(folder)) { throw new PictureException($"{folder}: there is no such folder or archive"); }
-        _root = folder;
+        (_root, _cacheFolder) = (folder, cacheFolder);
     }
 
     public override bool Has(string path) => StaysInside(path) && File.Exists(Path.Combine(_root, path));
@@ -31,7 +32,7 @@ sealed class FolderFiles : SetFiles
         return info.Exists ? Guarded(() => Walk(info, folder.Length > 0 ? folder + "/" : "", [], paths)) : paths;
     }
 
-    public override SetFiles Below(string folder) => new FolderFiles(Path.Combine(_root, folder));
+    public override SetFiles Below(string folder) => new FolderFiles(Path.Combine(_root, folder), _cacheFolder);
 
     public override long Length(string path) => Opened(path, RandomAccess.GetLength);
 
@@ -56,8 +57,12 @@ sealed class FolderFiles : SetFiles
 
     public override (SetFiles Files, string Path) Expanded(string path)
     {
-        string expanded = Guarded(() => ExpandedFile.Of(Path.Combine(_root, path), "", ExpandedFile.DefaultFolder, static _ => { }));
-        return (new FolderFiles(Path.GetDirectoryName(expanded)!), Path.GetFileName(expanded));
+        try
+        {
+            string expanded = ExpandedFile.Of(Path.Combine(_root, path), "", _cacheFolder ?? ExpandedFile.DefaultFolder, static _ => { });
+            return (new FolderFiles(Path.GetDirectoryName(expanded)!), Path.GetFileName(expanded));
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or InvalidDataException) { throw new PictureException($"{Name}/{path}: cannot be expanded: {cause.Message}", cause); }
     }
 
     T Opened<T>(string path, Func<SafeFileHandle, T> use)
@@ -99,7 +104,7 @@ sealed class FolderFiles : SetFiles
     T Guarded<T>(Func<T> read)
     {
         try { return read(); }
-        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or InvalidDataException) { throw new PictureException($"{_root}: cannot be read: {cause.Message}", cause); }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException) { throw new PictureException($"{_root}: cannot be read: {cause.Message}", cause); }
     }
 
     static PictureException Unreadable(string path, Exception cause) => new($"{path}: cannot be read: {cause.Message}", cause);

@@ -57,7 +57,9 @@ static class CsvLayout
     static IEnumerable<string> Ordered(IEnumerable<string> labels)
     {
         string[] names = [.. labels];
-        return names.All(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _)) ? names.OrderBy(name => int.Parse(name, CultureInfo.InvariantCulture)).ThenBy(name => name, StringComparer.Ordinal) : names.Order(StringComparer.Ordinal);
+        return names.All(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            ? names.OrderBy(name => int.Parse(name, CultureInfo.InvariantCulture)).ThenBy(name => name, StringComparer.Ordinal)
+            : names.Order(StringComparer.Ordinal);
     }
 
     static string Column(string heading) => heading.Trim().Trim('"').ToLowerInvariant();

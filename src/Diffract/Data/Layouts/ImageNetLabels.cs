@@ -37,7 +37,7 @@ static class ImageNetLabels
         {
             string[] parts = text.Split(',', ' ');
             if (parts.Length < 2 || !ImageNetLayout.IsSynset(parts[1])) { throw new PictureException($"{files.Name}/{Solution}, line {number}: '{text}' is not understood; expected NAME,SYNSET ..."); }
-            labels[parts[0]] = string.IsInterned(parts[1]) ?? string.Intern(parts[1]);
+            labels[parts[0]] = string.Intern(parts[1]);
         }
         return labels;
     }
@@ -48,7 +48,8 @@ static class ImageNetLabels
         var labels = new Dictionary<string, string>();
         foreach (var (number, text) in files.Lines(path))
         {
-            labels[string.Create(CultureInfo.InvariantCulture, $"ILSVRC2012_val_{number:d8}")] = synsets.TryGetValue(text, out var synset) ? synset : throw new PictureException($"{files.Name}/{path}, line {number}: '{text}' is no number of a synset");
+            string name = string.Create(CultureInfo.InvariantCulture, $"ILSVRC2012_val_{number:d8}");
+            labels[name] = synsets.TryGetValue(text, out var synset) ? synset : throw new PictureException($"{files.Name}/{path}, line {number}: '{text}' is no number of a synset");
         }
         return labels;
     }

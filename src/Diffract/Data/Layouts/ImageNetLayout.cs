@@ -36,7 +36,7 @@ static class ImageNetLayout
             {
                 string below = path[(root.Length + part.Length + 1)..];
                 string? folder = below.IndexOf('/') is > 0 and var end ? below[..end] : null;
-                if (folder is null || IsSynset(folder)) { found.Add((path, folder is null ? null : string.IsInterned(folder) ?? string.Intern(folder), split)); }
+                if (folder is null || IsSynset(folder)) { found.Add((path, folder is null ? null : string.Intern(folder), split)); }
                 else { strange++; }
             }
             if (strange > 0) { warnings.Add($"{files.Name}: {strange} pictures in {root}{part}/ lie in folders that are no synsets and are left out"); }
@@ -65,6 +65,8 @@ static class ImageNetLayout
             if (split == PictureSplit.Validation && labels is not null && labels.TryGetValue(name, out var synset)) { found[i] = (path, synset, split); }
             else { unlabelled++; }
         }
-        if (unlabelled > 0) { warnings.Add($"{files.Name}: {unlabelled} pictures have no label{(labels is null ? $"; for those of {root}val/ put one of these beside it: {ImageNetLabels.Needs}" : "; the list of validation labels does not name them")}"); }
+        if (unlabelled == 0) { return; }
+        string why = labels is null ? $"for those of {root}val/ put one of these beside it: {ImageNetLabels.Needs}" : "the list of validation labels does not name them";
+        warnings.Add($"{files.Name}: {unlabelled} pictures have no label; {why}");
     }
 }

@@ -25,7 +25,11 @@ sealed class ListedPictures(SetFiles files, string layout, IReadOnlyList<string>
     /// <exception cref="PictureException">None of the pictures is there.</exception>
     public PictureSet ToSet(ExpectedCounts? expected, params PictureSplit[] splits)
     {
-        if (_items.Count == 0) { throw new PictureException($"{files.Name}: none of the {_seen.Count} pictures that its lists name is there{(_missing.Count > 0 ? $"; the first is {_missing[0]}" : "")}. Unpack the pictures beside the lists."); }
+        if (_items.Count == 0)
+        {
+            string first = _missing.Count > 0 ? $"; the first is {_missing[0]}" : "";
+            throw new PictureException($"{files.Name}: none of the {_seen.Count} pictures that its lists name is there{first}. Unpack the pictures beside the lists.");
+        }
         if (_missing.Count > 0) { Warn($"{_missing.Count} listed pictures are missing: {Some(_missing)}"); }
         if (_twice.Count > 0) { Warn($"{_twice.Count} pictures are listed twice and taken once: {Some(_twice)}"); }
         if (_contradicting.Count > 0) { Warn($"{_contradicting.Count} pictures are listed twice, with another class or split the second time, and taken as listed first: {Some(_contradicting)}"); }

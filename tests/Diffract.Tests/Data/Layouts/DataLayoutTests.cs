@@ -73,8 +73,9 @@ public class DataLayoutTests
     [Theory, InlineData(false), InlineData(true)]
     public void Idx_arrays_are_read_zipped_or_not(bool zipped)
     {
+        using var cache = new TemporaryFolder();
         using var tree = PublishedSets.Idx([9, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8], [1, 2], zipped);
-        var set = PictureSet.Open(tree.Root);
+        var set = Open(tree);
         Assert.Equal("mnist", set.Layout);
         Assert.Equal(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], set.ClassNames);
         Assert.Equal((13, new PictureItem("train/00000.ppm", 9, Train), new PictureItem("t10k/00001.ppm", 2, Test)), (set.Items.Count, set.Items[0], set.Items[12]));
@@ -82,10 +83,13 @@ public class DataLayoutTests
         Assert.Equal((3, 2), (picture.Width, picture.Height));
         Assert.Equal([6, 6, 6, 7, 7, 7], picture.Rgb[..6]);
 
-        Assert.Equal("Ankle boot", PictureSet.Open(tree.Root, new() { Layout = "fashion-mnist" }).ClassNames[9]);
+        Assert.Equal("Ankle boot", Open(tree, "fashion-mnist").ClassNames[9]);
         using var even = PublishedSets.Idx([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [1], zipped);
-        Assert.Equal("fashion-mnist", PictureSet.Open(even.Root).Layout);
-        Assert.Equal("9", PictureSet.Open(even.Root, new() { Layout = "mnist" }).ClassNames[9]);
+        Assert.Equal("fashion-mnist", Open(even).Layout);
+        Assert.Equal("9", Open(even, "mnist").ClassNames[9]);
+        Assert.Equal(zipped ? 8 : 0, Directory.GetFiles(cache.Path).Length);             // each is expanded once
+
+        PictureSet Open(PictureTree set, string? layout = null) => PictureSet.Open(set.Root, new() { Layout = layout, CacheFolder = cache.Path });
     }
 
     [Theory, InlineData("csv"), InlineData("kit"), InlineData("map")]

@@ -117,6 +117,11 @@ public class FaultySetTests
         File.WriteAllBytes(images, pixels);
         File.Delete(Path.Combine(idx.Root, "train-labels-idx1-ubyte"));
         Assert.Contains("there is no train-labels-idx1-ubyte", Error(idx));
+
+        using var zipped = PublishedSets.Idx([1, 2], [1], zipped: true);
+        zipped.Write("train-images-idx3-ubyte.gz", "no gzip"u8.ToArray());
+        Assert.Contains("/train-images-idx3-ubyte.gz: cannot be expanded", Assert.Throws<PictureException>(() => PictureSet.Open(zipped.Root, new() { CacheFolder = zipped.Root + "/cache" })).Message);
+        Assert.Empty(Directory.GetFiles(zipped.Root + "/cache"));
     }
 
     [Fact]
