@@ -51,7 +51,7 @@ sealed class MatWriter(bool bigEndian = false, bool compressed = false)
         if (compressed)
         {
             using var packed = new MemoryStream();
-            using (var zlib = new ZLibStream(packed, CompressionLevel.Optimal, leaveOpen: true)) { zlib.Write(matrix); }
+            using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true)) { zlib.Write(matrix); }
             matrix = [.. UInt32(15), .. UInt32((uint)packed.Length), .. packed.ToArray()];
         }
         _file.Write(matrix);
