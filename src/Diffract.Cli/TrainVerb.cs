@@ -11,19 +11,12 @@ static class TrainVerb
 {
     public static Command Create()
     {
-        var (backbone, features) = (new BackboneOptions(modelRequired: false), new FeatureOptions(dataRequired: false));
+        var (backbone, features, head, subset, look) = (new BackboneOptions(modelRequired: false), new FeatureOptions(dataRequired: false), new HeadOptions(), new SubsetOptions(), new LiveOptions());
         var store = new Option<string?>("--store") { Description = "Feature store to train from; instead of it --model and --data extract one first, into OUT/features", HelpName = "STORE" };
-        var head = new Option<string>("--head") { Description = "linear, mlp or attention", DefaultValueFactory = _ => "linear" };
-        var hidden = new Option<string?>("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
-        var recipe = new Option<string>("--recipe") { Description = string.Join(", ", HeadRecipes.Names), DefaultValueFactory = _ => "default" };
-        var headConfig = new Option<string?>("--head-config") { Description = "The head as JSON instead of the recipe's", HelpName = "FILE" };
-        var (epochs, batchSize) = (new Option<int?>("--epochs") { Description = "Instead of the recipe's" }, new Option<int?>("--train-batch") { Description = "Instead of the recipe's" });
-        var (rates, decays) = (new Option<string?>("--lr") { Description = "Learning rates to choose among, instead of the recipe's", HelpName = "LIST" }, new Option<string?>("--decay") { Description = "Weight decays to choose among", HelpName = "LIST" });
-        var perClass = new Option<int?>("--per-class") { Description = "Train on N pictures a class, chosen by the seed" };
-        var average = new Option<bool>("--average") { Description = "Test with logits averaged over the store's draws and views" };
+        var live = new Option<bool>("--live") { Description = "Keep no store: pictures of --data go through --model anew each epoch, with fresh noise, mirrored by chance" };
         var (output, json) = (CommonOptions.Out("Folder for head.safetensors and result.json"), CommonOptions.Json());
-        var verb = new Command("train", "Train a head on features, and test it on every test picture") { store, head, hidden, recipe, headConfig, epochs, batchSize, rates, decays, perClass, average, output, json };
-        foreach (var option in backbone.All.Concat(features.All))
+        var verb = new Command("train", "Train a head on features, and test it on every test picture") { store, live, output, json };
+        foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All))
         {
             verb.Options.Add(option);
         }
@@ -31,63 +24,123 @@ static class TrainVerb
         {
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var folder = arguments.GetValue(output)!;
-            using var open = FeatureStore.Open(arguments.GetValue(store) ?? ExtractFirst(arguments, backbone, features, Path.Combine(folder, "features"), progress));
-            var (kind, name) = (arguments.GetValue(head)!, arguments.GetValue(recipe)!);
-            var attention = kind switch { "linear" or "mlp" => false, "attention" => true, _ => throw new ArgumentException($"--head {kind}: expected linear, mlp or attention") };
-            var settings = HeadRecipes.Get(name, attention);
-            settings = settings with
-            {
-                Epochs = arguments.GetValue(epochs) ?? settings.Epochs,
-                BatchSize = arguments.GetValue(batchSize) ?? settings.BatchSize,
-                LearningRates = arguments.GetValue(rates) is { } r ? Reals("--lr", r) : settings.LearningRates,
-                WeightDecays = arguments.GetValue(decays) is { } d ? Reals("--decay", d) : settings.WeightDecays,
-                Seed = arguments.GetValue(features.Seed),
-            };
-            bool Given(Option option) => arguments.GetResult(option) is { Implicit: false };
-            var request = new TrainHeadRequest(Config(arguments, open, kind, name), settings)
-            {
-                T = Given(features.T) ? FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!) : null,
-                Blocks = features.BlockList(arguments),
-                PerClass = arguments.GetValue(perClass),
-                AverageLooks = arguments.GetValue(average),
-            };
-            var result = TrainHead.Run(open, request, folder, progress.Report, Run.Cancellation);
+            var results = arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);
             progress.Dispose();
-            Show(result, folder, arguments.GetValue(json));
+            Show(results, folder, arguments.GetValue(json));
             return 0;
         });
         return verb;
 
-        HeadConfig Config(ParseResult arguments, FeatureStore open, string kind, string name)
+        IReadOnlyList<(string Name, HeadResult Result)> FromStore(ParseResult arguments, string folder, ConsoleProgress progress)
         {
-            if (arguments.GetValue(headConfig) is { } file)
+            if (look.All.FirstOrDefault(option => Given(arguments, option)) is { } stray)
             {
-                using var document = JsonDocument.Parse(File.ReadAllText(file));
-                return HeadConfig.Parse(document.RootElement, file);
+                throw new ArgumentException($"{stray.Name} is for --live: a store holds centre crops (and mirrored ones with --views flip)");
             }
-            var pool = arguments.GetResult(features.Pool) is { Implicit: false } ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : Math.Max(1, open.Request.Pools[0]);
-            var config = HeadRecipes.Head(name, kind == "attention", pool, (int)open.Shape(open.Request.Names.First())[0]);
-            return kind != "mlp" ? config : config is LinearConfig linear && arguments.GetValue(hidden) is { } widths ? linear with { Hidden = FeatureOptions.Numbers("--hidden", widths, ascending: false) }
-                : throw new ArgumentException("--head mlp needs --hidden, such as --hidden 4096,2048");
+            var path = arguments.GetValue(store) ?? ExtractFirst(arguments, Path.Combine(folder, "features"), progress);
+            using var open = FeatureStore.Open(path);
+            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), open.Request.Pools[0], choose: true);
+            var source = new StoreSource(open);
+            if (plan.Count == 1)
+            {
+                return [("", TrainHead.Run(source, plan[0].Request, folder, progress.Report, Run.Cancellation))];
+            }
+            Console.Error.WriteLine(TrainHeads.Estimate(source, plan));
+            return [.. plan.Select(head => head.Name).Zip(TrainHeads.Run(source, plan, folder, memory: null, progress.Report, Run.Cancellation))];
+        }
+
+        IReadOnlyList<(string Name, HeadResult Result)> Live(ParseResult arguments, string folder, ConsoleProgress progress)
+        {
+            if (arguments.GetValue(store) is not null)
+            {
+                throw new ArgumentException("--live trains from pictures: give --model and --data, not --store");
+            }
+            Require(arguments, backbone, features);
+            var items = features.Items(arguments);
+            using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
+            var wanted = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
+            using var source = new LiveSource(net.Backbone, items, wanted, look.Config(arguments), features.Options(arguments), net.Device);
+            var plan = Plan(arguments, wanted.T, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0], choose: false);
+            return plan.Count == 1 ? [("", TrainHead.Run(source, plan[0].Request, folder, progress.Report, Run.Cancellation))]
+                : throw new ArgumentException("--live trains one head at a time; several are trained together from a store");
+        }
+
+        // The heads for the maps at hand.
+        IReadOnlyList<PlannedHead> Plan(ParseResult arguments, IReadOnlyList<int> ts, IReadOnlyList<FeatureSpec> maps, int pool, bool choose)
+        {
+            var (t, blocks) = (Given(arguments, features.T) ? FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!) : null, features.BlockList(arguments));
+            var given = Given(arguments, features.Pool) ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : (int?)null;
+            return [.. head.Lines(arguments, given).Select(line =>
+            {
+                var (steps, read) = (line.T ?? t, line.Blocks ?? blocks);
+                var known = read is null ? maps : [.. maps.Where(map => read.Contains(map.Block))];
+                var recipe = head.Settings(arguments, line.Named?.Settings ?? HeadRecipes.Get(arguments.GetValue(head.Recipe)!, attention: line.Config is not LinearConfig), arguments.GetValue(features.Seed), choose);
+                recipe = recipe with { LearningRates = line.LearningRates ?? recipe.LearningRates, WeightDecays = line.WeightDecays ?? recipe.WeightDecays };
+                return new PlannedHead(line.Name, new(line.Config ?? line.Named!.Config((steps ?? ts).Count, known.Count > 0 ? known : maps, pool), recipe)
+                {
+                    T = steps, Blocks = read, Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average),
+                });
+            })];
+        }
+
+        string ExtractFirst(ParseResult arguments, string folder, ConsoleProgress progress)
+        {
+            Require(arguments, backbone, features);
+            var items = features.Items(arguments);
+            using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
+            var request = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
+            if (!Given(arguments, features.Pool))                                          // as the heads need it
+            {
+                var layout = net.Loaded.Net.Layout;
+                var heads = Plan(arguments, request.T, NamedHead.MapsOf(layout, request), request.Pools[0], choose: true);
+                request = request with { Pools = [.. heads.SelectMany(planned => HeadInputs.PoolsFor(planned.Request.Head, layout, request, planned.Request.Blocks)).Distinct().Order()] };
+            }
+            var summary = Extract.Run(net.Backbone, items, request, folder, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
+            progress.Dispose();
+            ExtractVerb.Show(folder, summary, items, json: false);
+            return folder;
         }
     }
 
-    static string ExtractFirst(ParseResult arguments, BackboneOptions backbone, FeatureOptions features, string folder, ConsoleProgress progress)
+    static bool Given(ParseResult arguments, Option option) => arguments.GetResult(option) is { Implicit: false };
+
+    static void Require(ParseResult arguments, BackboneOptions backbone, FeatureOptions features)
     {
         if (arguments.GetValue(backbone.Model) is null || arguments.GetValue(features.Data) is null)
         {
-            throw new ArgumentException("train needs --store STORE, or --model CKPT and --data DIR to extract one first");
+            throw new ArgumentException("train needs --store STORE, or --model CKPT and --data DIR");
         }
-        var items = features.Items(arguments);
-        using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
-        var request = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
-        var summary = Extract.Run(net.Backbone, items, request, folder, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
-        progress.Dispose();
-        ExtractVerb.Show(folder, summary, items, json: false);
-        return folder;
     }
 
-    static void Show(HeadResult result, string folder, bool json)
+    static void Show(IReadOnlyList<(string Name, HeadResult Result)> heads, string folder, bool json)
+    {
+        if (heads is [var (_, only)])
+        {
+            Show(only, folder, json);
+            return;
+        }
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(heads.Select(head => new { head.Name, head.Result }), JsonOutput.Options));
+            return;
+        }
+        var table = new TextTable("head", ">parameters", ">learning rate", ">weight decay", ">held out %", ">top-1 %", "interval", ">top-5 %");
+        foreach (var (name, result) in heads)
+        {
+            var (chosen, test) = (result.Chosen, result.Test);
+            table.Add(name, Text($"{result.Parameters:n0}"), Text($"{chosen?.LearningRate}"), Text($"{chosen?.WeightDecay}"), Text($"{100 * chosen?.HeldOutAccuracy:f2}"),
+                Text($"{100 * test.Top1:f2}"), Text($"{100 * test.Low:f2} to {100 * test.High:f2}"), Text($"{100 * test.Top5:f2}"));
+        }
+        var lines = new StringWriter();
+        table.Write(lines);
+        File.WriteAllText(Path.Combine(folder, "heads.txt"), lines.ToString());
+        Console.Write(lines);
+        Console.WriteLine($"{heads[0].Result.Test.Pictures:n0} test pictures; each head's file and result: {Path.Combine(folder, "HEAD")}; the table: {Path.Combine(folder, "heads.txt")}");
+    }
+
+    static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    internal static void Show(HeadResult result, string folder, bool json)
     {
         if (json)
         {
@@ -99,13 +152,14 @@ static class TrainVerb
         {
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"chosen: learning rate {chosen.LearningRate}, weight decay {chosen.WeightDecay} (held-out accuracy {100 * chosen.HeldOutAccuracy:f2} %)"));
         }
+        foreach (var failure in result.Unreadable.Take(20))
+        {
+            Console.Error.WriteLine("left out: " + failure);
+        }
         Console.WriteLine(Line(result.Test));
         Console.WriteLine($"head and result: {folder}");
     }
 
     internal static string Line(Score s) => string.Create(CultureInfo.InvariantCulture,
         $"top-1 {100 * s.Top1:f2} % ({s.Top1Hits:n0} of {s.Pictures:n0}; 95 % interval {100 * s.Low:f2} to {100 * s.High:f2}), top-5 {100 * s.Top5:f2} %");
-
-    static double[] Reals(string option, string text) => [.. text.Split(',').Select(part => double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= 0 ? number
-        : throw new ArgumentException($"{option} {text}: '{part}' is not a number of at least 0"))];
 }

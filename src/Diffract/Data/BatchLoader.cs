@@ -61,7 +61,12 @@ public static class BatchLoader
         byte[] file = set.ReadBytes(request.Item);
         var hash = ContentHash.Of(file);
         var picture = ImageDecoder.Decode(file, set.Items[request.Item].Path, exif);
-        picture = request.View.Crop is { } draws ? Preprocess.RandomCrop(picture, height, width, draws) : Preprocess.CenterCrop(picture, height, width);
+        picture = request.View switch
+        {
+            { ResizedCrop: { } seed } => RandomResizedCrop.Apply(picture, height, width, seed),
+            { Crop: { } draws } => Preprocess.RandomCrop(picture, height, width, draws),
+            _ => Preprocess.CenterCrop(picture, height, width),
+        };
         return (request.View.Flip ? Preprocess.FlipHorizontal(picture) : picture, hash);
     }
 }

@@ -1,8 +1,8 @@
 namespace Diffract.Data;
 
 /// <summary>How a picture is looked at: the middle, or a random crop; mirrored or not.</summary>
-/// <param name="Crop">Null: the centre crop.</param>
-public readonly record struct PictureView(bool Flip = false, CropDraws? Crop = null);
+/// <param name="Crop">A crop of the enlarged picture; null: the centre crop.</param> <param name="ResizedCrop">The seed of a <see cref="RandomResizedCrop"/>, in place of the others.</param>
+public readonly record struct PictureView(bool Flip = false, CropDraws? Crop = null, ulong? ResizedCrop = null);
 
 /// <summary>One picture to be loaded.</summary>
 /// <param name="Item">Index into the set's items.</param>

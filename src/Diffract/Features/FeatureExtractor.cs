@@ -48,12 +48,8 @@ public sealed class FeatureExtractor
     {
         using var scope = new TensorScope();
         using var off = GradMode.Off();
-        var n = x0.Size(0);
-        var seen = (view == 1 ? x0.Flip(3) : x0).To(_device);
-        var steps = Aten.Full([n], t, DType.Int64, _device);
-        var xt = _diffusion.QSample(seen, steps, Noise(x0.Shape, hashes, view, draw, t).To(_device));
-        var y = Request.Class is { } label ? Aten.Full([n], label, DType.Int64, _device) : null;
-        _net.Run(xt, steps, y, Request.Blocks[^1], (b, h) =>
+        var input = Noised(view == 1 ? x0.Flip(3) : x0, [.. hashes.Select(hash => new PictureNoise(hash, view, draw))], t);
+        _net.Run(input.X, input.T, input.Y, Request.Blocks[^1], (b, h) =>
         {
             if (Request.Blocks.Contains(b))
             {
@@ -67,18 +63,38 @@ public sealed class FeatureExtractor
         });
     }
 
-    Tensor Noise(long[] shape, IReadOnlyList<ContentHash> hashes, int view, int draw, int t)
+    /// <summary>What the net is given at one step: pictures with the noise that belongs to them.</summary>
+    /// <param name="x0">(N, 3, H, W) in [-1, 1], in the host's memory, each as its view shows it.</param> <param name="noise">Of the N pictures.</param> <param name="t">The step, from 0.</param>
+    public NetInput Noised(Tensor x0, IReadOnlyList<PictureNoise> noise, int t)
+    {
+        using var scope = new TensorScope();
+        var n = x0.Size(0);
+        var steps = Aten.Full([n], t, DType.Int64, _device);
+        var xt = _diffusion.QSample(x0.To(_device), steps, Noise(x0.Shape, noise, t).To(_device));
+        var y = Request.Class is { } label ? scope.Return(Aten.Full([n], label, DType.Int64, _device)) : null;
+        return new(scope.Return(xt), scope.Return(steps), y);
+    }
+
+    Tensor Noise(long[] shape, IReadOnlyList<PictureNoise> pictures, int t)
     {
         var noise = Aten.Empty(shape);
         var values = noise.Data;
         var each = (int)(shape[1] * shape[2] * shape[3]);
-        Parallel.For(0, hashes.Count, i =>
+        Parallel.For(0, pictures.Count, i =>
         {
             unsafe
             {
-                NoiseSource.Fill(new Span<float>((float*)values + (long)i * each, each), Request.Seed, hashes[i], view, draw, t);
+                var (picture, view, draw) = pictures[i];
+                NoiseSource.Fill(new Span<float>((float*)values + (long)i * each, each), Request.Seed, picture, view, draw, t);
             }
         });
         return noise;
     }
 }
+
+/// <summary>What a picture's noise follows from, beside the seed and the step; see <see cref="NoiseSource"/>.</summary>
+public readonly record struct PictureNoise(ContentHash Picture, int View, int Draw);
+
+/// <summary>What a U-Net takes.</summary>
+/// <param name="X">Noised pictures, (N, 3, H, W).</param> <param name="T">(N) int64.</param> <param name="Y">Classes, (N) int64; null leaves the class embedding out.</param>
+public readonly record struct NetInput(Tensor X, Tensor T, Tensor? Y);

@@ -58,6 +58,11 @@ public sealed class UNetLayout
     /// <summary>All, in order: block b is at b - 1.</summary>
     public IReadOnlyList<UNetBlock> Blocks { get; }
 
+    /// <summary>The block that a parameter belongs to: 0 for the embeddings of time and class, one more than there are blocks for the output layers.</summary>
+    /// <param name="name">Its name in the checkpoint.</param>
+    public int BlockOf(string name) => name.StartsWith("time_embed.", StringComparison.Ordinal) || name.StartsWith("label_emb.", StringComparison.Ordinal) ? 0
+        : Blocks.FirstOrDefault(block => name.StartsWith(block.Module + ".", StringComparison.Ordinal))?.Number ?? Blocks.Count + 1;
+
     /// <summary>True where input block e feeds an output block not after <paramref name="last"/>: output block i takes input block n - i.</summary>
     public bool SkipIsUsed(int e, int last) => e >= Blocks.Count + 1 - last;
 

@@ -7,8 +7,10 @@ namespace Diffract.Models;
 public sealed class LoadedUNet : IDisposable
 {
     readonly CheckpointFile _file;
+    readonly IReadOnlyDictionary<string, StoredTensor> _weights;
 
-    internal LoadedUNet(CheckpointFile file, ParameterStore store, UNet net, RecognisedNet recognised) => (_file, Store, Net, Recognised) = (file, store, net, recognised);
+    internal LoadedUNet(CheckpointFile file, IReadOnlyDictionary<string, StoredTensor> weights, ParameterStore store, UNet net, RecognisedNet recognised) =>
+        (_file, _weights, Store, Net, Recognised) = (file, weights, store, net, recognised);
 
     public UNet Net { get; }
     public ParameterStore Store { get; }
@@ -20,6 +22,9 @@ public sealed class LoadedUNet : IDisposable
 
     /// <summary>SHA-256 of that file in lower-case hex; the file is read through on first use.</summary>
     public string Fingerprint => _file.Sha256;
+
+    /// <summary>Reads the weights anew, in place of what training has made of them.</summary>
+    public void Restore() => Store.Load(_weights);
 
     public void Dispose()
     {
@@ -53,7 +58,7 @@ public static class UNetLoader
             var net = new UNet(store.Root, recognised.Config, lastBlock);
             var later = LaterNames(net, lastBlock);
             store.Verify(file.Path, later.Contains, () => Hint(recognised));
-            return new(file, store, net, recognised);
+            return new(file, weights, store, net, recognised);
         }
         catch
         {

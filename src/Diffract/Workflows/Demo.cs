@@ -80,7 +80,7 @@ public static class Demo
     {
         void Report(Progress p) => report?.Invoke(p with { Activity = name });
         var all = TrainHead.Run(store, request, Path.Combine(folder, key), Report, cancellation);
-        var few = config.Few == 0 ? null : TrainHead.Run(store, request with { PerClass = config.Few }, Path.Combine(folder, key + "-few"), Report, cancellation);
+        var few = config.Few == 0 ? null : TrainHead.Run(store, request with { Subset = new TrainSubset.PerClass(config.Few) }, Path.Combine(folder, key + "-few"), Report, cancellation);
         return new(key, name, all.Test, few?.Test);
     }
 

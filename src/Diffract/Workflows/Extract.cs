@@ -27,7 +27,8 @@ public static class Extract
         options ??= new();
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
         var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
-        var how = How(backbone, items, request, options.BatchFor(request));
+        var how = How(backbone, items, request);
+        how["batch"] = options.BatchFor(request);
         Directory.CreateDirectory(folder);
         if (File.Exists(Path.Combine(folder, StoreManifest.File)))
         {
@@ -53,7 +54,7 @@ public static class Extract
     public static long BytesPerPicture(FeatureRequest request, FeatureExtractor extractor) =>
         request.Names.Sum(name => request.Shape(name, extractor.Layout).Aggregate(1L, (a, b) => a * b)) * request.StoredAs.Size();
 
-    static JsonObject How(Backbone backbone, ExtractItems items, FeatureRequest request, int batch) => new()
+    internal static JsonObject How(Backbone backbone, ExtractItems items, FeatureRequest request) => new()
     {
         ["program"] = "diffract " + typeof(Extract).Assembly.GetName().Version!.ToString(3),
         ["libtorch"] = Torch.Torch.Version,
@@ -61,7 +62,6 @@ public static class Extract
         ["data"] = new JsonObject { ["name"] = items.Set.Name, ["pictures"] = items.Items.Count, ["listSha256"] = items.ListHash() },
         ["preprocessing"] = "shorter side to the net's by halvings (BOX) and BICUBIC in Pillow's fixed point, centre crop, x / 127.5 - 1",
         ["features"] = request.ToJson(),
-        ["batch"] = batch,
     };
 
     static void RefuseDifferent(string folder, JsonObject how, StoreManifest existing, FeatureRequest request)

@@ -1,5 +1,6 @@
 using Diffract.Features;
 using Diffract.Heads;
+using Diffract.Models;
 using Diffract.Torch;
 
 namespace Diffract.Workflows;
@@ -18,9 +19,9 @@ public sealed class HeadInputs
 
     /// <summary>Completes a head for the maps at hand.</summary>
     /// <param name="head">Kind and settings.</param> <param name="ts">Steps, ascending.</param> <param name="blocks">Blocks, ascending.</param> <param name="classes">Outputs.</param>
-    /// <param name="pools">Pools that are at hand.</param> <param name="shape">(C, h, w) of a map.</param> <param name="side">Shorter side of a block's whole map.</param>
+    /// <param name="pools">Pools that are at hand; null: any can be made.</param> <param name="shape">(C, h, w) of a map.</param> <param name="side">Shorter side of a block's whole map.</param>
     /// <exception cref="FeatureStoreException">No pool at hand serves the head.</exception> <exception cref="HeadConfigException">The head cannot be built.</exception>
-    public static HeadInputs Choose(HeadConfig head, IReadOnlyList<int> ts, IReadOnlyList<int> blocks, int classes, IReadOnlyList<int> pools, Func<FeatureName, long[]> shape, Func<int, int> side)
+    public static HeadInputs Choose(HeadConfig head, IReadOnlyList<int> ts, IReadOnlyList<int> blocks, int classes, IReadOnlyList<int>? pools, Func<FeatureName, long[]> shape, Func<int, int> side)
     {
         var specs = new List<FeatureSpec>();
         var chosen = new Dictionary<int, int>();
@@ -43,24 +44,37 @@ public sealed class HeadInputs
     public FeatureName Name(FeatureKey key, int view = 0, int draw = 0) => new(key.T, key.Block, _pool[key.Block], view, draw);
 
     /// <summary>The head's maps of some rows, each row with its own view and draw.</summary>
-    public IReadOnlyDictionary<FeatureKey, Tensor> Gather(FeatureStore store, ReadOnlySpan<int> rows, Func<int, (int View, int Draw)> pick)
+    /// <param name="pick">From a place in <paramref name="rows"/> to the view and draw there.</param>
+    /// <param name="gathered">Maps of these rows that were read before, by name without view and draw: they are not read again, and what is read is added. May be null.</param>
+    public IReadOnlyDictionary<FeatureKey, Tensor> Gather(FeatureStore store, ReadOnlySpan<int> rows, Func<int, (int View, int Draw)> pick, Dictionary<FeatureName, Tensor>? gathered = null)
     {
+        gathered ??= [];
         var maps = new Dictionary<FeatureKey, Tensor>();
         var names = new FeatureName[rows.Length];
         foreach (var key in Head.Keys)
         {
+            if (gathered.TryGetValue(Name(key), out var before))
+            {
+                maps[key] = before;
+                continue;
+            }
             for (var i = 0; i < rows.Length; i++)
             {
-                var (view, draw) = pick(rows[i]);
+                var (view, draw) = pick(i);
                 names[i] = Name(key, view, draw);
             }
-            maps[key] = store.Gather(names, rows);
+            maps[key] = gathered[Name(key)] = store.Gather(names, rows);
         }
         return maps;
     }
 
+    /// <summary>The pools that an extraction keeps for a head: 0 where it reads whole maps.</summary>
+    /// <param name="blocks">Of the request, that the head reads; null: all.</param>
+    public static IEnumerable<int> PoolsFor(HeadConfig head, UNetLayout layout, FeatureRequest request, IReadOnlyList<int>? blocks = null) =>
+        (blocks ?? request.Blocks).Select(block => Pool(head, block, pools: null, Math.Min(request.Height, request.Width) / layout.Blocks[block - 1].OutStride));
+
     // Exactly what the head pools to, or the whole map, or one whose windows the head's windows join evenly.
-    static int Pool(HeadConfig head, int block, IReadOnlyList<int> pools, int side)
+    static int Pool(HeadConfig head, int block, IReadOnlyList<int>? pools, int side)
     {
         bool Whole(int pool) => pool == 0 || pool >= side;
         var wanted = head switch
@@ -69,6 +83,10 @@ public sealed class HeadInputs
             AttentionConfig { Tokens: TokenConfig.Projected tokens } => Math.Min(tokens.Size, side),
             _ => side,
         };
+        if (pools is null)
+        {
+            return Whole(wanted) ? 0 : wanted;
+        }
         int? found = pools.Contains(wanted) ? wanted
             : pools.Any(Whole) ? pools.First(Whole)
             : head is LinearConfig ? pools.Cast<int?>().FirstOrDefault(pool => pool % wanted == 0 && side % pool!.Value == 0)

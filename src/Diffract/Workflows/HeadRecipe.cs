@@ -16,8 +16,12 @@ public sealed record HeadRecipe
     public required OptimizerKind Optimizer { get; init; }
     public required IReadOnlyList<double> LearningRates { get; init; }
     public IReadOnlyList<double> WeightDecays { get; init; } = [0];
+    /// <summary>The learning rate for runs that do not choose, ours; null: the first of <see cref="LearningRates"/>.</summary>
+    public double? UsualRate { get; init; }
     public int Epochs { get; init; } = 28;
     public int BatchSize { get; init; } = 128;
+    /// <summary>Parts of a batch whose gradients are added up, for less memory.</summary>
+    public int Accumulate { get; init; } = 1;
     public DecayKind Decay { get; init; } = DecayKind.Steps;
     /// <summary>Epochs between the steps of <see cref="DecayKind.Steps"/>, each times 0.1.</summary>
     public int DecayEvery { get; init; } = 7;
@@ -26,6 +30,9 @@ public sealed record HeadRecipe
     public ulong Seed { get; init; }
 
     public IReadOnlyList<GridCandidate> Candidates => [.. from rate in LearningRates from decay in WeightDecays select new GridCandidate(rate, decay)];
+
+    /// <summary>The same with one learning rate and weight decay, for sources where each candidate costs a pass over the pictures an epoch.</summary>
+    public HeadRecipe WithoutChoice() => this with { LearningRates = [UsualRate ?? LearningRates[0]], WeightDecays = [WeightDecays[0]] };
 
     public JsonObject ToJson() => new()
     {
@@ -36,6 +43,7 @@ public sealed record HeadRecipe
         ["weightDecays"] = new JsonArray([.. WeightDecays.Select(v => (JsonNode)v)]),
         ["epochs"] = Epochs,
         ["batchSize"] = BatchSize,
+        ["accumulate"] = Accumulate,
         ["decay"] = Decay == DecayKind.Cosine ? "half a cosine to 0" : $"times 0.1 every {DecayEvery} epochs",
         ["heldOut"] = HeldOut,
         ["seed"] = Seed,
@@ -49,7 +57,7 @@ public static class HeadRecipes
 
     static readonly double[] AdamRates = [1e-4, 3e-4, 1e-3, 3e-3];
 
-    /// <param name="name">One of <see cref="Names"/>.</param> <param name="attention">True for attention heads, false for linear ones and MLPs.</param>
+    /// <param name="name">One of <see cref="Names"/>.</param> <param name="attention">True for attention heads and CNNs, false for linear ones and MLPs.</param>
     /// <exception cref="ArgumentException">Another name.</exception>
     public static HeadRecipe Get(string name, bool attention) => name switch
     {
@@ -60,17 +68,18 @@ public static class HeadRecipes
             Optimizer = OptimizerKind.AdamW,
             LearningRates = attention ? [3e-4, 1e-3] : [1e-4, 3e-4, 1e-3, 3e-3, 1e-2],
             WeightDecays = attention ? [0.05] : [0, 0.03, 0.3, 3],
+            UsualRate = attention ? 3e-4 : 1e-3,
             Decay = DecayKind.Cosine,
         },
         "2307.08702" => new()
         {
             Name = name, About = "Adam, 28 epochs, times 0.1 every 8 (section 4); learning rate and batch size are not given: chosen on held-out pictures, and 128, ours",
-            Optimizer = OptimizerKind.Adam, LearningRates = attention ? [1e-4, 3e-4, 1e-3] : AdamRates, DecayEvery = 8,
+            Optimizer = OptimizerKind.Adam, LearningRates = attention ? [1e-4, 3e-4, 1e-3] : AdamRates, UsualRate = attention ? 3e-4 : 1e-3, DecayEvery = 8,
         },
         "2311.17921" => new()
         {
             Name = name, About = "Adam, 28 epochs, times 0.1 every 7; learning rate and batch size are not given: chosen on held-out pictures, and 128, ours",
-            Optimizer = OptimizerKind.Adam, LearningRates = attention ? [1e-4, 3e-4, 1e-3] : AdamRates, DecayEvery = 7,
+            Optimizer = OptimizerKind.Adam, LearningRates = attention ? [1e-4, 3e-4, 1e-3] : AdamRates, UsualRate = attention ? 3e-4 : 1e-3, DecayEvery = 7,
         },
         "released-code" => new()
         {
@@ -80,14 +89,18 @@ public static class HeadRecipes
         _ => throw new ArgumentException($"recipe '{name}': known are {string.Join(", ", Names)}"),
     };
 
-    /// <summary>The head that a recipe's source describes, to be completed with steps, blocks and classes.</summary>
-    /// <param name="channels">Of the maps, for our own attention head, which is as wide as they are.</param>
-    public static HeadConfig Head(string name, bool attention, int pool, int channels) => (name, attention) switch
+    /// <summary>The head of a kind that a recipe's source describes, to be completed with steps, blocks and classes.</summary>
+    /// <param name="kind">As in <see cref="HeadName"/>.</param> <param name="pool">For linear heads and MLPs.</param>
+    /// <param name="channels">Of the maps, for attention heads that are as wide as they are.</param>
+    /// <exception cref="ArgumentException">The source has no such head.</exception>
+    public static HeadConfig Head(string name, string kind, int pool, int channels) => (name, kind) switch
     {
-        ("default", false) => new LinearConfig { Pool = pool, BatchNorm = true },
-        (_, false) => new LinearConfig { Pool = pool },
-        ("default", true) => new AttentionConfig { Dim = Math.Clamp(channels / 64 * 64, 64, 1024), Heads = Math.Clamp(channels / 64, 1, 16), Depth = 2, Tokens = new TokenConfig.Projected(16, TokenNorm.Channels) },
-        ("2307.08702", true) => new AttentionConfig { Tokens = new TokenConfig.Pooled(2), Dim = channels, Heads = channels % 8 == 0 ? 8 : 1, Depth = 5 },
+        ("default", "linear" or "mlp") => new LinearConfig { Pool = pool, BatchNorm = true },
+        (_, "linear" or "mlp") => new LinearConfig { Pool = pool },
+        ("released-code", "cnn") => throw new ArgumentException("the released code has no CNN head; take the recipe 2307.08702, which describes it, or default"),
+        (_, "cnn") => new CnnConfig { Widths = [channels, channels] },
+        ("default", _) => new AttentionConfig { Dim = Math.Clamp(channels / 64 * 64, 64, 1024), Heads = Math.Clamp(channels / 64, 1, 16), Depth = 2, Tokens = new TokenConfig.Projected(16, TokenNorm.Channels) },
+        ("2307.08702", _) => new AttentionConfig { Tokens = new TokenConfig.Pooled(2), Dim = channels, Heads = channels % 8 == 0 ? 8 : 1, Depth = 5 },
         _ => new AttentionConfig(),
     };
 }

@@ -34,14 +34,20 @@ public sealed record HeadResult
     public IReadOnlyList<CandidateLine> Candidates { get; init; } = [];
     public CandidateLine? Chosen { get; init; }
     public required int TrainPictures { get; init; }
+    /// <summary>All training pictures, or which of them.</summary>
+    public string TrainedOn { get; init; } = "all training pictures";
     /// <summary>How the choice was made, and that the test pictures had no part in it.</summary>
     public required string Choice { get; init; }
     public required string Splits { get; init; }
     public required JsonNode Recipe { get; init; }
     public required JsonNode Head { get; init; }
     public required JsonNode Features { get; init; }
+    /// <summary>The backbone that the head belongs to; after fine-tuning the tuned one.</summary>
+    public required JsonNode Backbone { get; init; }
     /// <summary>Views and draws that were averaged at the test.</summary>
     public int AveragedLooks { get; init; } = 1;
+    /// <summary>Pictures that could not be read and had no part: path and why.</summary>
+    public IReadOnlyList<string> Unreadable { get; init; } = [];
 
     public void Write(string path) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, Json));
 

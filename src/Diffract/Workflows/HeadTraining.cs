@@ -2,101 +2,103 @@ using System.Globalization;
 using Diffract.Diffusion;
 using Diffract.Features;
 using Diffract.Heads;
-using Diffract.Metrics;
-using Diffract.Nn;
 using Diffract.Optim;
 using Diffract.Torch;
 
 namespace Diffract.Workflows;
 
 /// <summary>
-/// Trains one or several heads on rows of a store: linear candidates all at once, others one after another. Each row shows one of its
-/// views and draws an epoch, as the seed says.
+/// Trains heads on rows of a source in one pass: each batch is loaded once for all heads and candidates. Weights of the source, where it has any,
+/// are trained together with a head, from the same start, so there each candidate has a pass of its own.
 /// </summary>
-sealed class HeadTraining(FeatureStore features, HeadInputs inputs, HeadRecipe recipe, Action<Progress>? report, CancellationToken cancellation)
+sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>? report, CancellationToken cancellation)
 {
-    /// <summary>The trained candidates' tensors, under a head's names.</summary>
-    /// <param name="candidates">To train.</param> <param name="rows">Of the store.</param> <param name="epochs">Passes over the rows.</param> <param name="folder">For the state; null keeps none.</param>
-    /// <param name="take">Called with each candidate's index and a function from maps to logits, while its store is alive.</param>
-    public void Run(IReadOnlyList<GridCandidate> candidates, int[] rows, int epochs, string? folder, Action<int, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>, IEnumerable<KeyValuePair<string, Tensor>>> take)
+    /// <summary>True where all candidates of the head cost no more than one.</summary>
+    public bool TrainsAllAtOnce(HeadCandidates head) => head.IsGrid && !source.State.Any();
+
+    /// <param name="heads">To train. None has any influence on another.</param> <param name="rows">Of the source.</param> <param name="epochs">Passes over the rows.</param> <param name="folder">For the state; null keeps none.</param>
+    /// <param name="take">Called with what was trained while it is alive: once with everything, or where the source is trained too once for each candidate.</param>
+    public void Run(IReadOnlyList<HeadCandidates> heads, int[] rows, int epochs, string? folder, Action<IReadOnlyList<Trainee>> take)
     {
-        if (inputs.Head is LinearConfig { Hidden.Count: 0 } linear)
+        if (!source.State.Any())
         {
-            RunGrid(linear, candidates, rows, epochs, folder, take);
+            Run([.. heads.Index().SelectMany(head => Trainee.Of(head.Index, head.Item, recipe, source.Device))], rows, epochs, folder, take);
             return;
         }
-        for (var i = 0; i < candidates.Count; i++)
+        foreach (var (head, index, candidate) in heads.Index().SelectMany(head => head.Item.Candidates.Index().Select(one => (head, one.Index, one.Item))))
         {
-            RunOne(i, candidates[i], rows, epochs, candidates.Count == 1 ? folder : null, take);
+            source.Restore();
+            var alone = heads.Count == 1 && head.Item.Candidates.Count == 1;
+            Run([new SingleTrainee(head.Index, head.Item.Inputs, (index, candidate), recipe, source.Device)], rows, epochs, alone ? folder : null, take);
         }
     }
 
-    void RunGrid(LinearConfig linear, IReadOnlyList<GridCandidate> candidates, int[] rows, int epochs, string? folder, Action<int, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>, IEnumerable<KeyValuePair<string, Tensor>>> take)
+    void Run(IReadOnlyList<Trainee> trainees, int[] rows, int epochs, string? folder, Action<IReadOnlyList<Trainee>> take)
     {
         using var scope = new TensorScope();
-        Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, 0, purpose: 6));
-        using var store = ParameterStore.New();
-        var grid = new LinearGrid(store.Root, linear, candidates);
-        store.RequireGrad(true);
-        using var optimizer = Make([grid.Group]);
-        Loop("train " + linear.Kind, optimizer, store, rows, epochs, folder, scale: 1, (maps, labels) => grid.Loss(linear.Vector(maps), labels));
-        for (var i = 0; i < candidates.Count; i++)
+        try
         {
-            using var inner = new TensorScope();
-            var index = i;
-            take(i, maps => grid.Forward(linear.Vector(maps), training: false).Select(1, index), grid.Candidate(i));
+            var scale = trainees is [SingleTrainee alone] ? alone.Candidates[0].Setting.LearningRate : 1;
+            ParameterGroup[] groups = [.. trainees.Select(trainee => trainee.Group(scale)), .. source.Trained(trainees[0].Candidates[0].Setting.WeightDecay)];
+            using Optimizer optimizer = recipe.Optimizer == OptimizerKind.Sgd ? new Sgd(groups) : new AdamW(groups);
+            Loop(trainees, optimizer, rows, epochs, folder, scale);
+            take(trainees);
+        }
+        finally
+        {
+            foreach (var trainee in trainees)
+            {
+                trainee.Dispose();
+            }
         }
     }
 
-    void RunOne(int index, GridCandidate candidate, int[] rows, int epochs, string? folder, Action<int, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>, IEnumerable<KeyValuePair<string, Tensor>>> take)
+    void Loop(IReadOnlyList<Trainee> trainees, Optimizer optimizer, int[] rows, int epochs, string? folder, double scale)
     {
-        using var scope = new TensorScope();
-        Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, 0, purpose: 6));
-        using var store = ParameterStore.New();
-        var head = inputs.Head.Build(store.Root);
-        store.RequireGrad(true);
-        using var optimizer = Make([new([.. store.Parameters.Values], WeightDecay: candidate.WeightDecay)]);
-        Loop("train " + inputs.Head.Kind, optimizer, store, rows, epochs, folder, candidate.LearningRate, (maps, labels) => Aten.CrossEntropy(head.Forward(maps, training: true), labels));
-        take(index, maps => head.Forward(maps, training: false), store.All);
-    }
-
-    void Loop(string activity, Optimizer optimizer, ParameterStore store, int[] rows, int epochs, string? folder, double scale, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor, Tensor> loss)
-    {
-        // A last batch of one row, which batch norm cannot take, joins the one before.
-        long perEpoch = Math.Max(1, (rows.Length + recipe.BatchSize - 2) / recipe.BatchSize);
-        var total = perEpoch * epochs;
+        var order = new TrainingOrder(rows, epochs, recipe.BatchSize, recipe.Accumulate, recipe.Seed);
+        var (perEpoch, total) = (order.StepsPerEpoch, order.Steps);
         var config = new TrainLoopConfig
         {
-            Activity = activity, Steps = total, LogEvery = perEpoch, SaveEvery = perEpoch * Math.Max(1, epochs / 4), Folder = folder,
+            Activity = trainees.Count == 1 ? "train " + trainees[0].Inputs.Head.Kind : $"train {trainees.Sum(trainee => trainee.Candidates.Count)} heads",
+            Steps = total, LogEvery = perEpoch, SaveEvery = perEpoch * Math.Max(1, epochs / 4), Folder = folder, Accumulate = recipe.Accumulate,
             LearningRate = recipe.Decay == DecayKind.Cosine
                 ? LearningRate.WarmupCosine(scale, Math.Max(1, total / 20), total)
                 : LearningRate.Steps(scale, perEpoch * Math.Max(1, recipe.DecayEvery * epochs / recipe.Epochs)),
-            Fingerprint = string.Create(CultureInfo.InvariantCulture, $"{features.Manifest.How.ToJsonString()} {inputs.Head.ToJson().ToJsonString()} {recipe.ToJson().ToJsonString()} scale={scale} rows={rows.Length} epochs={epochs}"),
+            Fingerprint = string.Create(CultureInfo.InvariantCulture, $"{source.How.ToJsonString()} {string.Join(" ", trainees.Select(Described))} {recipe.ToJson().ToJsonString()} scale={scale} rows={rows.Length}:{rows.Aggregate(0UL, (hash, row) => Seeds.Of(hash, (ulong)row, purpose: 11)):x} epochs={epochs}"),
         };
-        int[] order = [];
-        var epochOfOrder = -1L;
+        var prefixes = trainees.Index().ToDictionary(trainee => trainee.Item, trainee => trainees.Count == 1 ? "" : $"{trainee.Index}.");
+        KeyValuePair<string, Tensor>[] state = [.. trainees.SelectMany(trainee => Prefixed(prefixes[trainee], trainee.Store.All)), .. Prefixed("source.", source.State)];
+        var first = folder is null ? 0 : TrainLoop.StepOf(folder);
+        using var batches = source.LoadFor([.. trainees.Select(trainee => trainee.Inputs)], order.LooksFrom(first, source), order.PartSizesFrom(first), cancellation).GetEnumerator();
         Tensor Loss(long step, int part)
         {
-            var (epoch, at) = (step / perEpoch, (int)(step % perEpoch));
-            if (epoch != epochOfOrder)
+            batches.MoveNext();
+            var batch = batches.Current;
+            var weight = recipe.Accumulate == 1 ? 1 : (double)order.PartSize(step, part) * recipe.Accumulate / order.Size(step);
+            Tensor One(int i)
             {
-                (epochOfOrder, order) = (epoch, [.. Seeds.Permutation(rows.Length, Seeds.Of(recipe.Seed, (ulong)epoch, purpose: 7)).Select(i => rows[i])]);
+                Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, (ulong)(step * recipe.Accumulate + part), purpose: 10)); // dropout, where there is any
+                var value = trainees[i].Loss(batch.Maps[i], batch.Labels);
+                value = trainees.Count == 1 ? value : value.ZeroWhereNotFinite();          // one that has diverged does not end the others' training
+                return weight == 1 ? value : value * weight;
             }
-            var last = at == perEpoch - 1;
-            var batch = order.AsSpan(at * recipe.BatchSize, (last ? rows.Length : (at + 1) * recipe.BatchSize) - at * recipe.BatchSize);
-            return loss(inputs.Gather(features, batch, row => Pick(row, epoch)), Labels(features, batch));
+            var others = Aten.Zeros([], device: source.Device);
+            for (var i = 0; i < trainees.Count - 1; i++)                                   // differentiated here, so that one head's maps at a time take memory
+            {
+                using var scope = new TensorScope();
+                var value = One(i);
+                (value / recipe.Accumulate).Backward();
+                others.Add_(value.Detach());
+            }
+            var last = One(trainees.Count - 1);
+            return trainees.Count == 1 ? last : last + others;
         }
-        TrainLoop.Run(config, optimizer, [.. store.All], Loss, report: report, cancellation: cancellation);
+        TrainLoop.Run(config, optimizer, state, Loss, report: report, cancellation: cancellation);
     }
 
-    (int View, int Draw) Pick(int row, long epoch)
-    {
-        var request = features.Request;
-        var chance = Seeds.Of(recipe.Seed, (ulong)row, purpose: 100 + (ulong)epoch);
-        return ((int)(chance % (ulong)request.Views), (int)((chance >> 8) % (ulong)request.Draws));
-    }
+    static IEnumerable<KeyValuePair<string, Tensor>> Prefixed(string prefix, IEnumerable<KeyValuePair<string, Tensor>> tensors) => tensors.Select(pair => new KeyValuePair<string, Tensor>(prefix + pair.Key, pair.Value));
 
-    Optimizer Make(IReadOnlyList<ParameterGroup> groups) => recipe.Optimizer == OptimizerKind.Sgd ? new Sgd(groups) : new AdamW(groups);
+    static string Described(Trainee trainee) => $"{trainee.Inputs.Head.ToJson().ToJsonString()} {string.Join(" ", trainee.Candidates.Select(one => FormattableString.Invariant($"{one.Setting.LearningRate}/{one.Setting.WeightDecay}")))}";
 
     /// <summary>(rows) int64.</summary>
     public static Tensor Labels(FeatureStore store, ReadOnlySpan<int> rows)
@@ -108,30 +110,4 @@ sealed class HeadTraining(FeatureStore features, HeadInputs inputs, HeadRecipe r
         }
         return Tensor.From(labels);
     }
-
-    /// <summary>Accuracy on rows, in their first view and draw, or averaged over all of them.</summary>
-    public static Accuracy Evaluate(FeatureStore store, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
-    {
-        using var off = GradMode.Off();
-        var accuracy = new Accuracy(inputs.Head.Classes, Math.Min(5, inputs.Head.Classes));
-        foreach (var batch in rows.Chunk(256))
-        {
-            cancellation.ThrowIfCancellationRequested();
-            using var scope = new TensorScope();
-            var sum = logits(inputs.Gather(store, batch, _ => (0, 0)));
-            if (average)
-            {
-                foreach (var (view, draw) in Looks(store.Request).Skip(1))
-                {
-                    sum = sum + logits(inputs.Gather(store, batch, _ => (view, draw)));
-                }
-                sum = sum / (store.Request.Views * store.Request.Draws);
-            }
-            accuracy.Add(sum, Labels(store, batch));
-            take?.Invoke(sum, batch);
-        }
-        return accuracy;
-    }
-
-    static IEnumerable<(int View, int Draw)> Looks(FeatureRequest request) => from view in Enumerable.Range(0, request.Views) from draw in Enumerable.Range(0, request.Draws) select (view, draw);
 }

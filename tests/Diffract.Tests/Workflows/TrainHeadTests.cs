@@ -106,7 +106,7 @@ public class TrainHeadTests
         {
             Extract.Run(tiny.Backbone, ExtractItems.Of(TinyNet.Pictures(100, test)), TinyNet.Request, folder[$"store-{test}"], new() { BatchSize = 20 });
             using var store = FeatureStore.Open(folder[$"store-{test}"]);
-            var result = TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, Quick) { PerClass = 5 }, folder[$"head-{test}"]);
+            var result = TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, Quick) { Subset = new TrainSubset.PerClass(5) }, folder[$"head-{test}"]);
             using var file = CheckpointFile.Open(Path.Combine(folder[$"head-{test}"], TrainHead.HeadFileName));
             return (result, file.Get("fcs.0.weight").ToArray<float>());
         }

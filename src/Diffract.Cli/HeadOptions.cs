@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Diffract.Heads;
+using Diffract.Workflows;
+
+namespace Diffract.Cli;
+
+/// <summary>The options by which verbs say which heads are trained and how.</summary>
+sealed class HeadOptions
+{
+    public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained together", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
+    public Option<string?> Grid { get; } = new("--grid") { Description = "Heads to train together, as a JSON list", HelpName = "FILE" };
+    public Option<string?> Hidden { get; } = new("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
+    public Option<string> Recipe { get; } = new("--recipe") { Description = string.Join(", ", HeadRecipes.Names), DefaultValueFactory = _ => "default" };
+    public Option<string?> ConfigFile { get; } = new("--head-config") { Description = "The head as JSON instead of the recipe's", HelpName = "FILE" };
+    public Option<int?> Epochs { get; } = new("--epochs") { Description = "Instead of the recipe's" };
+    public Option<int?> Batch { get; } = new("--train-batch") { Description = "Instead of the recipe's" };
+    public Option<string?> Rates { get; } = new("--lr") { Description = "Learning rates to choose among, instead of the recipe's", HelpName = "LIST" };
+    public Option<string?> Decays { get; } = new("--decay") { Description = "Weight decays to choose among", HelpName = "LIST" };
+    public Option<bool> Average { get; } = new("--average") { Description = "Test with logits averaged over the draws of noise (and a store's views)" };
+
+    public IEnumerable<Option> All => [Head, Grid, Hidden, Recipe, ConfigFile, Epochs, Batch, Rates, Decays, Average];
+
+    /// <summary>The heads that are asked for.</summary>
+    /// <param name="pool">As the command line has it; null: not given.</param>
+    public IReadOnlyList<GridLine> Lines(ParseResult arguments, int? pool)
+    {
+        if (arguments.GetValue(Grid) is { } grid)
+        {
+            return arguments.GetResult(Head) is { Implicit: false } || arguments.GetValue(ConfigFile) is not null ? throw new ArgumentException("--grid names the heads; leave --head and --head-config out")
+                : HeadGrid.Read(grid, arguments.GetValue(Recipe)!);
+        }
+        var hidden = arguments.GetValue(Hidden) is { } widths ? FeatureOptions.Numbers("--hidden", widths, ascending: false) : [];
+        var config = arguments.GetValue(ConfigFile) is { } file ? FromFile(file) : null;
+        return [.. arguments.GetValue(Head)!.Select(HeadName.Parse).Select(name => new GridLine(name.ToString(), new NamedHead(name, arguments.GetValue(Recipe)!) { Pool = pool, Hidden = hidden }, config))];
+    }
+
+    /// <summary>A recipe with what the command line says instead.</summary>
+    /// <param name="choose">False takes the recipe's usual learning rate and weight decay where the command line names none.</param>
+    public HeadRecipe Settings(ParseResult arguments, HeadRecipe recipe, ulong seed, bool choose)
+    {
+        recipe = choose ? recipe : recipe.WithoutChoice();
+        return recipe with
+        {
+            Epochs = arguments.GetValue(Epochs) ?? recipe.Epochs,
+            BatchSize = arguments.GetValue(Batch) ?? recipe.BatchSize,
+            LearningRates = arguments.GetValue(Rates) is { } r ? Reals("--lr", r) : recipe.LearningRates,
+            WeightDecays = arguments.GetValue(Decays) is { } d ? Reals("--decay", d) : recipe.WeightDecays,
+            Seed = seed,
+        };
+    }
+
+    static HeadConfig FromFile(string path)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllText(path));
+        return HeadConfig.Parse(document.RootElement, path);
+    }
+
+    static double[] Reals(string option, string text) => [.. text.Split(',').Select(part => double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= 0 ? number
+        : throw new ArgumentException($"{option} {text}: '{part}' is not a number of at least 0"))];
+}

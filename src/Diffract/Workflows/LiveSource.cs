@@ -1,0 +1,134 @@
+using System.Text.Json.Nodes;
+using Diffract.Data;
+using Diffract.Diffusion;
+using Diffract.Features;
+using Diffract.Heads;
+using Diffract.Optim;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>
+/// Pictures that go through the backbone anew each epoch, with a view and a draw of noise of that epoch. The backbone is frozen,
+/// or is trained together with the head.
+/// </summary>
+public sealed class LiveSource : HeadSource, IDisposable
+{
+    readonly Backbone _backbone;
+    readonly ExtractItems _items;
+    readonly LiveConfig _config;
+    readonly GaussianDiffusion _diffusion;
+    readonly FeatureExtractor _extractor;
+    readonly LivePictures _pictures;
+    readonly BackboneTuning? _tuning;
+    readonly int _pass;
+
+    /// <param name="backbone">On <paramref name="device"/>, at least as far as the deepest block.</param>
+    /// <param name="request">t, blocks, size, seed of the noise; its draws are those that a test averages over. Pools are as a head needs them.</param>
+    /// <param name="options">Threads, and pictures a pass where the backbone is frozen.</param> <param name="tuning">Trains the backbone; null: it is frozen.</param>
+    public LiveSource(Backbone backbone, ExtractItems items, FeatureRequest request, LiveConfig config, ExtractOptions? options = null, Device? device = null, BackboneTuning? tuning = null)
+    {
+        options ??= new();
+        (_backbone, _items, _config, _tuning, _pass) = (backbone, items, config, tuning, options.BatchFor(request));
+        Request = request with { Pools = [0], Flip = false };
+        Device = device ?? Device.Cpu;
+        _diffusion = new(NoiseSchedule.Named(backbone.Schedule));
+        _extractor = new(tuning?.Net ?? backbone.Net, _diffusion, Request, Device);
+        _pictures = new(items, Request, options.Workers);
+        Labels = [.. items.Items.Select(item => (long)items.Set.Items[item.Item].Class)];
+        Splits = [.. items.Items.Select(item => item.Split)];
+        Files = [.. items.Items.Select(item => items.Set.Items[item.Item].Path)];
+    }
+
+    public override string Name => _items.Set.Name;
+    public override IReadOnlyList<string> ClassNames => _items.Set.ClassNames;
+    public override IReadOnlyList<long> Labels { get; }
+    public override IReadOnlyList<PictureSplit> Splits { get; }
+    public override IReadOnlyList<string> Files { get; }
+    public override string Decision => _items.Decision;
+    public override FeatureRequest Request { get; }
+    public override Device Device { get; }
+    public override int TestBatch => Math.Max(_pass, 64);
+    public override IReadOnlyList<(PictureView View, int Draw)> TestLooks => [.. Enumerable.Range(0, Request.Draws).Select(draw => (default(PictureView), draw))];
+    public override IReadOnlyList<(string Path, string Error)> Failures => _pictures.Failures;
+
+    public override JsonObject How
+    {
+        get
+        {
+            var how = Extract.How(_backbone, _items, Request);
+            how["training"] = _config.ToJson();
+            how["tuning"] = _tuning?.Config.ToJson();
+            return how;
+        }
+    }
+
+    public override HeadInputs Complete(HeadConfig head, IReadOnlyList<int>? ts, IReadOnlyList<int>? blocks) =>
+        HeadInputs.Choose(head, ts ?? Request.T, blocks ?? Request.Blocks, ClassNames.Count, pools: null,
+            name => Request.Shape(name, _extractor.Layout), block => Math.Min(Request.Height, Request.Width) / _extractor.Layout.Blocks[block - 1].OutStride);
+
+    public override RowLook TrainingLook(int row, long epoch, ulong seed) => new(row, _config.View(Chance(row, epoch, seed)), checked((int)epoch));
+
+    public override IEnumerable<HeadBatch> Load(HeadInputs inputs, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default)
+    {
+        foreach (var batch in _pictures.Load(looks, sizes, cancellation))
+        {
+            yield return new(batch.Rows, Maps(inputs, batch), LabelsOf(batch.Rows));
+        }
+    }
+
+    /// <summary>The maps that a head reads. Gradients of the backbone are recorded where it is trained and they are on.</summary>
+    public IReadOnlyDictionary<FeatureKey, Tensor> Maps(HeadInputs inputs, PictureRows batch)
+    {
+        if (_tuning is not null && GradMode.IsOn)
+        {
+            _tuning.Net.Training = true;
+            return Pass(inputs, batch.X0, batch.Noise);
+        }
+        using var off = GradMode.Off();
+        if (_tuning is not null)
+        {
+            _tuning.Net.Training = false;
+        }
+        using var scope = new TensorScope();
+        var parts = new List<IReadOnlyDictionary<FeatureKey, Tensor>>();
+        for (var at = 0; at < batch.Rows.Length; at += _pass)
+        {
+            var count = Math.Min(_pass, batch.Rows.Length - at);
+            parts.Add(Pass(inputs, batch.X0.Narrow(0, at, count), [.. batch.Noise.Skip(at).Take(count)]));
+        }
+        return inputs.Head.Keys.ToDictionary(key => key, key => scope.Return(parts.Count == 1 ? parts[0][key] : Aten.Cat([.. parts.Select(part => part[key])], 0)));
+    }
+
+    IReadOnlyDictionary<FeatureKey, Tensor> Pass(HeadInputs inputs, Tensor x0, IReadOnlyList<PictureNoise> noise)
+    {
+        using var scope = new TensorScope();
+        var net = _tuning?.Net ?? _backbone.Net;
+        int[] blocks = [.. inputs.Head.Blocks.Select(b => b.Block)];
+        var maps = new Dictionary<FeatureKey, Tensor>();
+        foreach (var t in inputs.Head.Ts)
+        {
+            var input = _extractor.Noised(x0, noise, t);
+            net.Run(input.X, input.T, input.Y, blocks[^1], (b, h) =>
+            {
+                if (blocks.Contains(b))
+                {
+                    var key = new FeatureKey(t, b);
+                    maps[key] = Pooling.Average(h, inputs.Name(key).Pool).Keep();
+                }
+                return h;
+            });
+        }
+        return maps.ToDictionary(pair => pair.Key, pair => scope.Adopt(pair.Value));
+    }
+
+    public override IReadOnlyList<ParameterGroup> Trained(double weightDecay) => _tuning?.Groups(weightDecay) ?? [];
+
+    public override IEnumerable<KeyValuePair<string, Tensor>> State => _tuning?.State ?? [];
+
+    public override void Restore() => _tuning?.Restore();
+
+    public override JsonNode Save(string folder) => _tuning?.Save(folder, How) ?? base.Save(folder);
+
+    public void Dispose() => _diffusion.Dispose();
+}
