@@ -88,8 +88,9 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         var (lines, parts) = Compare(Undecided, training, train, memory, cancellation);
         foreach (var (i, tried) in lines)
         {
+            var what = Recipe.Optimizer == OptimizerKind.Lbfgs ? $"The penalty is the best of {tried.Count}" : $"Learning rate and weight decay are the best of {tried.Count} after {ChoiceEpochs(i)} epochs";
             choices[i] = HeadChoice.Best(tried, string.Create(CultureInfo.InvariantCulture,
-                $"Learning rate and weight decay are the best of {tried.Count} after {ChoiceEpochs(i)} epochs on {parts.Held.Length} {parts.Where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
+                $"{what} on {parts.Held.Length} {parts.Where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
         }
         return choices;
     }
