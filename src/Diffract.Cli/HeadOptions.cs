@@ -45,17 +45,16 @@ sealed class HeadOptions
     }
 
     /// <summary>The head that the options describe, to be completed by a source.</summary>
-    /// <param name="pool">For linear heads and MLPs.</param> <param name="channels">Of the first block's maps.</param>
-    public HeadConfig Config(ParseResult arguments, int pool, int channels)
+    /// <param name="standard">The recipe's.</param>
+    public HeadConfig Config(ParseResult arguments, HeadConfig standard)
     {
         if (arguments.GetValue(ConfigFile) is { } file)
         {
             using var document = JsonDocument.Parse(File.ReadAllText(file));
             return HeadConfig.Parse(document.RootElement, file);
         }
-        var config = HeadRecipes.Head(arguments.GetValue(Recipe)!, IsAttention(arguments), pool, channels);
-        return arguments.GetValue(Head) != "mlp" ? config
-            : config is LinearConfig linear && arguments.GetValue(Hidden) is { } widths ? linear with { Hidden = FeatureOptions.Numbers("--hidden", widths, ascending: false) }
+        return arguments.GetValue(Head) != "mlp" ? standard
+            : standard is LinearConfig linear && arguments.GetValue(Hidden) is { } widths ? linear with { Hidden = FeatureOptions.Numbers("--hidden", widths, ascending: false) }
             : throw new ArgumentException("--head mlp needs --hidden, such as --hidden 4096,2048");
     }
 

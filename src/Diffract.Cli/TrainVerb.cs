@@ -63,8 +63,9 @@ static class TrainVerb
 
         TrainHeadRequest Request(ParseResult arguments, int pool, int channels, bool choose)
         {
-            var recipe = head.Settings(arguments, HeadRecipes.Get(arguments.GetValue(head.Recipe)!, head.IsAttention(arguments)), arguments.GetValue(features.Seed), choose);
-            return new(head.Config(arguments, pool, channels), recipe) { Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
+            var (name, attention) = (arguments.GetValue(head.Recipe)!, head.IsAttention(arguments));
+            var recipe = head.Settings(arguments, HeadRecipes.Get(name, attention), arguments.GetValue(features.Seed), choose);
+            return new(head.Config(arguments, HeadRecipes.Head(name, attention, pool, channels)), recipe) { Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
         }
     }
 

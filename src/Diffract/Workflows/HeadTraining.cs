@@ -21,7 +21,8 @@ sealed class HeadTraining(HeadSource source, HeadInputs inputs, HeadRecipe recip
     /// <summary>True where all candidates cost no more than one.</summary>
     public bool TrainsAllAtOnce => inputs.Head is LinearConfig { Hidden.Count: 0 } && !source.State.Any();
 
-    /// <param name="candidates">To train.</param> <param name="rows">Of the source.</param> <param name="epochs">Passes over the rows.</param> <param name="folder">For the state; null keeps none.</param>
+    /// <param name="candidates">To train.</param> <param name="rows">Of the source.</param> <param name="epochs">Passes over the rows.</param>
+    /// <param name="folder">For the state, or a folder for each of several candidates' states; null keeps none.</param>
     public void Run(IReadOnlyList<GridCandidate> candidates, int[] rows, int epochs, string? folder, Take take)
     {
         if (TrainsAllAtOnce)
@@ -31,7 +32,7 @@ sealed class HeadTraining(HeadSource source, HeadInputs inputs, HeadRecipe recip
         }
         for (var i = 0; i < candidates.Count; i++)
         {
-            RunOne(i, candidates[i], rows, epochs, candidates.Count == 1 ? folder : null, take);
+            RunOne(i, candidates[i], rows, epochs, candidates.Count == 1 || folder is null ? folder : Path.Combine(folder, $"{i}"), take);
         }
     }
 
@@ -72,7 +73,9 @@ sealed class HeadTraining(HeadSource source, HeadInputs inputs, HeadRecipe recip
         var (perEpoch, total) = (order.StepsPerEpoch, order.Steps);
         var config = new TrainLoopConfig
         {
-            Activity = activity, Steps = total, LogEvery = perEpoch, SaveEvery = perEpoch * Math.Max(1, epochs / 4), Folder = folder, Accumulate = recipe.Accumulate,
+            Activity = activity, Steps = total, Folder = folder, Accumulate = recipe.Accumulate,
+            LogEvery = source.RunsNet ? Math.Min(perEpoch, 10) : perEpoch,
+            SaveEvery = source.RunsNet ? Math.Min(perEpoch, 200) : perEpoch * Math.Max(1, epochs / 4),
             LearningRate = recipe.Decay == DecayKind.Cosine
                 ? LearningRate.WarmupCosine(scale, Math.Max(1, total / 20), total)
                 : LearningRate.Steps(scale, perEpoch * Math.Max(1, recipe.DecayEvery * epochs / recipe.Epochs)),
@@ -105,8 +108,10 @@ sealed class HeadTraining(HeadSource source, HeadInputs inputs, HeadRecipe recip
 
     /// <summary>Accuracy on rows, in the source's first look, or averaged over all of them.</summary>
     /// <param name="take">Called with each batch's logits (N, classes) and rows; may be null.</param>
-    public static Accuracy Evaluate(HeadSource source, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
+    public static Accuracy Evaluate(HeadSource source, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, CancellationToken cancellation = default,
+        Action<Tensor, int[]>? take = null, Action<Progress>? report = null)
     {
+        var meter = new ProgressMeter("test", "pictures", 0, rows.Length, report);
         using var off = GradMode.Off();
         var accuracy = new Accuracy(inputs.Head.Classes, Math.Min(5, inputs.Head.Classes));
         var views = average ? source.TestLooks : [source.TestLooks[0]];
@@ -125,6 +130,7 @@ sealed class HeadTraining(HeadSource source, HeadInputs inputs, HeadRecipe recip
             var mean = (views.Count == 1 ? sum! : sum! / views.Count).To(Device.Cpu);
             accuracy.Add(mean, batches.Current.Labels.To(Device.Cpu));
             take?.Invoke(mean, batches.Current.Rows);
+            meter.Report(Math.Min((i + 1L) * source.TestBatch, rows.Length));
         }
         return accuracy;
     }

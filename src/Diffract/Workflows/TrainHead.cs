@@ -30,6 +30,8 @@ public static class TrainHead
 {
     public const string HeadFileName = "head.safetensors", ResultFile = "result.json";
 
+    const string ChoiceFolder = "choice";
+
     /// <inheritdoc cref="Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)"/>
     public static HeadResult Run(FeatureStore store, TrainHeadRequest request, string folder, Action<Progress>? report = null, CancellationToken cancellation = default) =>
         Run(new StoreSource(store), request, folder, report, cancellation);
@@ -45,12 +47,12 @@ public static class TrainHead
         var inputs = source.Complete(request.Head, request.T, request.Blocks);
         Directory.CreateDirectory(folder);
         var training = new HeadTraining(source, inputs, recipe, report, cancellation);
-        var (tried, chosen, choice) = Choose(source, inputs, recipe, training, train, cancellation);
+        var (tried, chosen, choice) = Choose(source, inputs, recipe, training, train, source.RunsNet ? Path.Combine(folder, ChoiceFolder) : null, cancellation);
 
         HeadResult? result = null;
         training.Run([chosen], train, recipe.Epochs, Path.Combine(folder, "run"), (_, logits, tensors) =>
         {
-            var accuracy = HeadTraining.Evaluate(source, inputs, test, logits, request.AverageLooks, cancellation);
+            var accuracy = HeadTraining.Evaluate(source, inputs, test, logits, request.AverageLooks, cancellation, report: source.RunsNet ? report : null);
             var backbone = source.Save(folder);
             result = new()
             {
@@ -96,7 +98,7 @@ public static class TrainHead
                 + $"{string.Join(", ", without.Take(5).Select(name => $"'{name}'"))}{(without.Length > 5 ? ", ..." : "")}. Class folders must have the same names in every split and hold pictures; rename, fill or remove them.");
     }
 
-    static (IReadOnlyList<CandidateLine>, GridCandidate, string) Choose(HeadSource source, HeadInputs inputs, HeadRecipe recipe, HeadTraining training, int[] train, CancellationToken cancellation)
+    static (IReadOnlyList<CandidateLine>, GridCandidate, string) Choose(HeadSource source, HeadInputs inputs, HeadRecipe recipe, HeadTraining training, int[] train, string? folder, CancellationToken cancellation)
     {
         var candidates = recipe.Candidates;
         if (candidates.Count == 1)
@@ -111,7 +113,7 @@ public static class TrainHead
         }
         var epochs = training.TrainsAllAtOnce ? recipe.Epochs : Math.Max(2, recipe.Epochs / 3);
         var lines = new CandidateLine[candidates.Count];
-        training.Run(candidates, fit, epochs, folder: null, (i, logits, _) =>
+        training.Run(candidates, fit, epochs, folder, (i, logits, _) =>
             lines[i] = new(candidates[i].LearningRate, candidates[i].WeightDecay, HeadTraining.Evaluate(source, inputs, held, logits, cancellation: cancellation).Top1));
         var best = Enumerable.Range(0, lines.Length).MaxBy(i => lines[i].HeldOutAccuracy);
         return (lines, candidates[best], string.Create(CultureInfo.InvariantCulture,
@@ -138,5 +140,9 @@ public static class TrainHead
         var run = Path.Combine(folder, "run");
         File.Move(Path.Combine(run, TrainLoop.MetricsFile), Path.Combine(folder, TrainLoop.MetricsFile), overwrite: true);
         Directory.Delete(run, recursive: true);
+        if (Path.Combine(folder, ChoiceFolder) is { } choice && Directory.Exists(choice))
+        {
+            Directory.Delete(choice, recursive: true);
+        }
     }
 }

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using Diffract.Torch;
+using Diffract.Workflows;
+
+namespace Diffract.Cli;
+
+static class FineTuneVerb
+{
+    public static Command Create()
+    {
+        var (backbone, features, head, subset, look) = (new BackboneOptions(), new FeatureOptions(), new HeadOptions(), new SubsetOptions(), new LiveOptions());
+        var layerDecay = new Option<double?>("--layer-decay") { Description = "Learning rate of a block over that of the block after it, instead of the recipe's" };
+        var accumulate = new Option<int>("--accumulate") { Description = "Parts of a batch whose gradients are added up, for less memory", DefaultValueFactory = _ => 1 };
+        var (output, json) = (CommonOptions.Out("Folder for model.safetensors, head.safetensors and result.json"), CommonOptions.Json());
+        var verb = new Command("finetune", "Train the net up to the deepest block together with a head, and test on every test picture") { layerDecay, accumulate, output, json };
+        foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All).Except([features.Views, features.Store, features.Batch]))
+        {
+            verb.Options.Add(option);
+        }
+        verb.SetAction(arguments =>
+        {
+            using var progress = new ConsoleProgress(arguments.GetValue(json));
+            var (folder, name, attention) = (arguments.GetValue(output)!, arguments.GetValue(head.Recipe)!, head.IsAttention(arguments));
+            var (recipe, tuning) = FineTuneRecipes.Get(name, attention);
+            tuning = tuning with { LayerDecay = arguments.GetValue(layerDecay) ?? tuning.LayerDecay, Precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!) };
+            var items = features.Items(arguments);
+            using var net = backbone.Open(arguments, lastBlock: null, DType.Float32);
+            var wanted = features.Request(arguments, net.Loaded.Net, tuning.Precision);
+            var channels = net.Loaded.Net.Layout.Blocks[wanted.Blocks[0] - 1].OutChannels;
+            var request = new TrainHeadRequest(head.Config(arguments, FineTuneRecipes.Head(name, attention, wanted.Pools[0], channels)),
+                head.Settings(arguments, recipe, arguments.GetValue(features.Seed), choose: false) with { Accumulate = arguments.GetValue(accumulate) })
+            {
+                Subset = subset.Value(arguments),
+                AverageLooks = arguments.GetValue(head.Average),
+            };
+            var result = FineTune.Run(net.Backbone, items, wanted, look.Config(arguments), tuning, request, folder, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
+            progress.Dispose();
+            TrainVerb.Show(result, folder, arguments.GetValue(json));
+            return 0;
+        });
+        return verb;
+    }
+}
