@@ -21,7 +21,7 @@ public abstract record HeadConfig
     /// <summary>Outputs.</summary>
     public int Classes { get; init; }
 
-    /// <summary>"linear", "mlp" or "attention".</summary>
+    /// <summary>"linear", "mlp", "cnn" or "attention".</summary>
     public abstract string Kind { get; }
 
     /// <summary>The maps that the head reads, those of the first step first.</summary>

@@ -34,6 +34,14 @@ sealed class HeadConfigReader
                     _faults.Add("kind is mlp and hidden is not given; expected a list of widths, or kind linear");
                 }
                 return linear;
+            case "cnn":
+                CheckKeys("", json, [.. common, "widths", "padding", "pool"]);
+                var cnn = new CnnConfig();
+                return cnn with
+                {
+                    Widths = Find(json, "widths") is null ? cnn.Widths : Integers(json, "widths"), Padding = Integer(json, "padding", cnn.Padding), Pool = Integer(json, "pool", cnn.Pool),
+                    Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
+                };
             case "attention":
                 CheckKeys("", json, [.. common, "tokens", "dim", "depth", "heads", "mlpRatio"]);
                 var attention = new AttentionConfig();
@@ -45,7 +53,7 @@ sealed class HeadConfigReader
                     Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
                 };
             default:
-                _faults.Add(kind is null ? "expected an object with a kind: linear, mlp or attention" : $"kind is '{kind}', expected linear, mlp or attention");
+                _faults.Add(kind is null ? "expected an object with a kind: linear, mlp, cnn or attention" : $"kind is '{kind}', expected linear, mlp, cnn or attention");
                 return null;
         }
     }

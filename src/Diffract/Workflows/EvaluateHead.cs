@@ -33,7 +33,7 @@ public static class EvaluateHead
         {
             throw new FeatureStoreException($"{store.Folder}: {rows.Length} rows to evaluate on, of which {rows.Count(row => store.Labels[row] < 0)} have no label");
         }
-        return Score.Of(HeadTraining.Evaluate(new StoreSource(store), head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation), head.ClassNames);
+        return Score.Of(HeadEvaluation.Run(new StoreSource(store), head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation), head.ClassNames);
     }
 
     /// <summary>Probabilities for picture files.</summary>

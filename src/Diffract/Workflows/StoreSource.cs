@@ -4,6 +4,7 @@ using Diffract.Data;
 using Diffract.Features;
 using Diffract.Heads;
 using Diffract.Models;
+using Diffract.Torch;
 
 namespace Diffract.Workflows;
 
@@ -34,7 +35,10 @@ public sealed class StoreSource(FeatureStore store) : HeadSource
         return new(row, new PictureView(chance % (ulong)store.Request.Views == 1), (int)((chance >> 8) % (ulong)store.Request.Draws));
     }
 
-    public override IEnumerable<HeadBatch> Load(HeadInputs inputs, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default)
+    public override IEnumerable<HeadBatch> Load(HeadInputs inputs, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default) =>
+        LoadFor([inputs], looks, sizes, cancellation).Select(batch => new HeadBatch(batch.Rows, batch.Maps[0], batch.Labels));
+
+    public override IEnumerable<SharedBatch> LoadFor(IReadOnlyList<HeadInputs> heads, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default)
     {
         var at = 0;
         foreach (var size in sizes)
@@ -43,7 +47,8 @@ public sealed class StoreSource(FeatureStore store) : HeadSource
             RowLook[] batch = [.. Enumerable.Range(at, size).Select(i => looks[i])];
             at += size;
             int[] rows = [.. batch.Select(look => look.Row)];
-            yield return new(rows, inputs.Gather(store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw)), LabelsOf(rows));
+            var gathered = new Dictionary<FeatureName, Tensor>();
+            yield return new(rows, [.. heads.Select(inputs => inputs.Gather(store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw), gathered))], LabelsOf(rows));
         }
     }
 

@@ -170,7 +170,7 @@ public class FineTuneTests
         var (a, b) = (Weights(folder["several/model.safetensors"]), Weights(folder["one/model.safetensors"]));
         Assert.All(a, pair => Assert.Equal(pair.Value, b[pair.Key]));
         Assert.Contains("best of 2", several.Choice);
-        Assert.False(Directory.Exists(folder["several/choice"]));
+        Assert.False(Directory.Exists(folder["several/choice-0"]));
     }
 
     [Fact]
