@@ -1,3 +1,4 @@
+#include "handles.h"
 #include "shim.h"
 
 #include <ATen/ATen.h>
@@ -13,12 +14,18 @@
 #include <cstring>
 #include <string>
 
+namespace diffract
+{
 namespace
 {
-thread_local std::string last_error;
 std::atomic<int64_t> live_tensors{0};
+}
 
-at::Tensor& tensor_of(void* handle) { return *static_cast<at::Tensor*>(handle); }
+std::string& last_error()
+{
+    thread_local std::string text;
+    return text;
+}
 
 void* handle_of(at::Tensor tensor)
 {
@@ -31,30 +38,17 @@ void* handle_of(at::Tensor tensor)
     return handle;
 }
 
-// Runs the body; whatever it throws becomes the thread's error text.
-template <typename Body>
-int guarded(Body body) noexcept
+void free_handle(void* handle)
 {
-    try
-    {
-        body();
-        return 0;
-    }
-    catch (const c10::Error& error)
-    {
-        last_error = error.what_without_backtrace();
-    }
-    catch (const std::exception& error)
-    {
-        last_error = error.what();
-    }
-    catch (...)
-    {
-        last_error = "a native failure that is no std::exception";
-    }
-    return 1;
+    delete static_cast<at::Tensor*>(handle);
+    live_tensors.fetch_sub(1, std::memory_order_relaxed);
 }
+} // namespace diffract
 
+using namespace diffract;
+
+namespace
+{
 const int64_t* integers(const DiffractValue& value) { return static_cast<const int64_t*>(value.pointer); }
 
 // The list of a value in the element type that the schema asks for.
@@ -228,12 +222,11 @@ int diffract_has_operator(const char* name, const char* overload)
     return found;
 }
 
-const char* diffract_last_error() { return last_error.c_str(); }
+const char* diffract_last_error() { return last_error().c_str(); }
 
 void diffract_free_tensor(void* tensor)
 {
-    guarded([&] { delete static_cast<at::Tensor*>(tensor); });
-    live_tensors.fetch_sub(1, std::memory_order_relaxed);
+    guarded([&] { free_handle(tensor); });
 }
 
 void diffract_free_memory(void* memory) { std::free(memory); }

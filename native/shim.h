@@ -66,6 +66,13 @@ DIFFRACT_API int diffract_clear_grad(void* tensor);
 DIFFRACT_API int diffract_backward(void* tensor, void* gradient, int keep_graph);
 DIFFRACT_API int diffract_grad_mode(int set); // as diffract_requires_grad
 
+// Computes the gradients of a recomputed value: from the inputs as they were and the value's gradient, all handles the callee's to free, to handles
+// of the inputs' gradients (null: none). Returns 0, or writes its error text.
+typedef int (*DiffractRecompute)(void* context, void* const* inputs, int count, void* gradient, void** gradients, char* error, int capacity);
+// The value, computed from the inputs without a record, with a record that keeps the inputs and calls back in the backward pass. Owns the context.
+DIFFRACT_API int diffract_recomputed(void* value, void* const* inputs, int count, DiffractRecompute recompute, DiffractRelease release, void* context,
+                                     void** result);
+
 DIFFRACT_API int diffract_threads(int set); // set > 0 sets; returns the number in use
 DIFFRACT_API int diffract_manual_seed(uint64_t seed);
 DIFFRACT_API int diffract_cuda_devices(); // 0 where there is none

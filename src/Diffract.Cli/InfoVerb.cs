@@ -104,6 +104,26 @@ static class InfoVerb
         table.Write(Console.Out);
         Console.WriteLine();
         Console.WriteLine(Text($"Running: what a pass that stops after this block takes, the {net.EmbeddingWeights / 1e6:f2} M weights of the embedding with it."));
+        WriteFeedback(net);
+    }
+
+    static void WriteFeedback(ModelSummary net)
+    {
+        Console.WriteLine();
+        Console.WriteLine("Feedback from decoder to encoder (train --head diffeed --feedback STRATEGY):");
+        var table = new TextTable("strategy", "from block-to block", ">parameters");
+        foreach (var feedback in net.Feedback)
+        {
+            table.Add(feedback.Strategy, string.Join(" ", feedback.Pairs), Text($"{feedback.Parameters:n0}"));
+        }
+        table.Write(Console.Out);
+        foreach (var feedback in net.Feedback)
+        {
+            foreach (var note in feedback.Notes)
+            {
+                Console.WriteLine($"note: {feedback.Strategy}: {note}");
+            }
+        }
     }
 
     static void WriteTensors(CheckpointFile file, IReadOnlyDictionary<string, StoredTensor> weights)
@@ -128,7 +148,7 @@ static class InfoVerb
         Net = net is null ? null : new
         {
             net.Net.Description, Flags = net.Net.Config.ToJson(), net.Net.Schedule, net.Net.Steps, net.Net.TimestepScale, net.Net.Assumptions, Published = net.Net.Published?.Name,
-            net.Parameters, net.EmbeddingWeights, net.OutputWeights, net.MultiplyAdds, net.Blocks,
+            net.Parameters, net.EmbeddingWeights, net.OutputWeights, net.MultiplyAdds, net.Blocks, net.Feedback,
         },
         Names = net is null ? file.Tensors.ToDictionary(p => p.Key, p => p.Value.Shape) : null,
     }, JsonOutput.Options));

@@ -42,6 +42,7 @@ static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int diffract_clear_grad(nint tensor);
     [LibraryImport(Library)] internal static partial int diffract_backward(nint tensor, nint gradient, int keepGraph);
     [LibraryImport(Library)] internal static partial int diffract_grad_mode(int set);
+    [LibraryImport(Library)] internal static partial int diffract_recomputed(nint value, nint* inputs, int count, delegate* unmanaged<nint, nint*, int, nint, nint*, byte*, int, int> recompute, delegate* unmanaged<nint, void> release, nint context, out nint result);
 
     [LibraryImport(Library)] internal static partial int diffract_threads(int set);
     [LibraryImport(Library)] internal static partial int diffract_manual_seed(ulong seed);

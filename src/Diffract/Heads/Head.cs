@@ -18,7 +18,7 @@ public abstract class Head
     /// <exception cref="ArgumentException">A map is missing or has other channels than the head was built for.</exception>
     public abstract Tensor Forward(IReadOnlyDictionary<FeatureKey, Tensor> maps, bool training);
 
-    // (N, C, H, W), float32.
+    // (N, C, H, W), in full precision: float32, float64 where the map is.
     internal static Tensor Map(IReadOnlyDictionary<FeatureKey, Tensor> maps, int t, FeatureSpec block)
     {
         if (!maps.TryGetValue(new(t, block.Block), out var map))
@@ -29,7 +29,7 @@ public abstract class Head
         {
             throw new ArgumentException($"block {block.Block} at t = {t} is {map}, the head was built for (N, {block.Channels}, {block.Height}, {block.Width})", nameof(maps));
         }
-        return map.To(DType.Float32);
+        return map.To(map.DType.Full());
     }
 
     internal static Tensor Joined(Tensor[] parts, int dimension) => parts.Length == 1 ? parts[0] : Aten.Cat(parts, dimension);

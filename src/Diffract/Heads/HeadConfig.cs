@@ -28,12 +28,12 @@ public abstract record HeadConfig
     public IEnumerable<FeatureKey> Keys => Ts.SelectMany(t => Blocks.Select(block => new FeatureKey(t, block.Block)));
 
     /// <summary>Makes the head's parameters, or fetches them from a checkpoint.</summary>
-    /// <param name="p">In a store of float32 weights.</param>
+    /// <param name="p">In a store of float32 weights, or of float64 ones to check gradients.</param>
     /// <exception cref="HeadConfigException">The configuration is incomplete or at fault.</exception>
     public Head Build(Params p)
     {
         Check("head");
-        return p.Store.ComputeType == DType.Float32 ? Make(p)
+        return p.Store.ComputeType is DType.Float32 or DType.Float64 ? Make(p)
             : throw new ArgumentException($"a head's weights are float32, the store's are {p.Store.ComputeType}: give the head a store of its own", nameof(p));
     }
 

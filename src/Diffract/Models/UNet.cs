@@ -60,6 +60,12 @@ public sealed class UNet
         }
     }
 
+    /// <summary>
+    /// Where gradients are recorded, keeps the inputs of each block alone and computes the block once more in the backward pass: about a third more time, and
+    /// memory for one map a block in place of all that its layers keep. It cannot be combined with dropout.
+    /// </summary>
+    public bool Recompute { get; set; }
+
     /// <summary>Called after each block with its number (from 1) and output (N, C, H, W); what it returns goes on, to the next block and to the skip connection.</summary>
     public delegate Tensor BlockHook(int block, Tensor output);
 
@@ -101,16 +107,23 @@ public sealed class UNet
     /// <summary>The one pass: blocks 1 to <paramref name="last"/>, the hook after each. Returns the last one's output.</summary>
     public Tensor Run(Tensor x, Tensor t, Tensor? y, int last, BlockHook? hook)
     {
-        if (last > Last)
-        {
-            throw new ArgumentOutOfRangeException(nameof(last), $"block {last}: this net was built up to block {Last}");
-        }
         CheckInput(x, t);
+        return Run(UNetState.Start(x), t, y, last, hook);
+    }
+
+    /// <summary>The same from where another pass stood: with <paramref name="from"/>'s next block first. What it holds stays its owner's.</summary>
+    /// <exception cref="ArgumentException">It lacks an output that the blocks to come need.</exception>
+    public Tensor Run(UNetState from, Tensor t, Tensor? y, int last, BlockHook? hook)
+    {
+        if (last > Last || last < from.Block)
+        {
+            throw new ArgumentOutOfRangeException(nameof(last), $"block {last}: this net was built up to block {Last}, and the pass stands after block {from.Block}");
+        }
         using var scope = new TensorScope();
         var emb = TimeEmbedding(t, y).Silu();                                              // (N, E)
-        var skips = new Stack<Tensor>();
-        var h = ChannelsLast ? x.ChannelsLast() : x;
-        for (var b = 1; b <= last; b++)
+        var skips = new Stack<Tensor>(from.Skips(Layout, last).Select(skip => skip.Alias()));
+        var h = ChannelsLast ? from.Output.ChannelsLast() : from.Output.Alias();
+        for (var b = from.Block + 1; b <= last; b++)
         {
             var input = h;
             if (b > Layout.Middle.Number)
@@ -120,7 +133,7 @@ public sealed class UNet
             }
             var output = Block(b, input, emb);
             var next = hook?.Invoke(b, output) ?? output;
-            Free(input, h, output, next, x, skips);
+            Free(input, h, output, next, skips);
             h = next;
             if (b < Layout.Middle.Number && Layout.SkipIsUsed(b, last))
             {
@@ -145,7 +158,12 @@ public sealed class UNet
     // Channels innermost is the faster layout. Float32 gradients keep the other one: their sums come out about twice as exact there.
     bool ChannelsLast => ComputeType is not (DType.Float32 or DType.Float64) || !GradMode.IsOn;
 
-    Tensor Block(int b, Tensor x, Tensor emb)
+    Tensor Block(int b, Tensor x, Tensor emb) =>
+        !Recompute ? Layers(b, x, emb)
+        : _blocks[b - 1].OfType<ResBlock>().Any(block => block.Dropout > 0) ? throw new InvalidOperationException($"block {b} has dropout, which would drop other values when it is computed once more; switch one of the two off")
+        : Recomputation.Run(inputs => Layers(b, inputs[0], inputs[1]), x, emb);
+
+    Tensor Layers(int b, Tensor x, Tensor emb)
     {
         using var scope = new TensorScope();
         foreach (var module in _blocks[b - 1])
@@ -156,11 +174,11 @@ public sealed class UNet
     }
 
     // Maps are large: what nobody needs any more goes at once, not when the pass ends.
-    static void Free(Tensor input, Tensor h, Tensor output, Tensor next, Tensor x, Stack<Tensor> skips)
+    static void Free(Tensor input, Tensor h, Tensor output, Tensor next, Stack<Tensor> skips)
     {
         foreach (var tensor in (Tensor[])[input, h, output])
         {
-            if (tensor != next && tensor != x && !skips.Contains(tensor))
+            if (tensor != next && !skips.Contains(tensor))
             {
                 tensor.Dispose();
             }

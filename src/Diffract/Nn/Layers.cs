@@ -22,16 +22,17 @@ public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bia
 }
 
 /// <summary>A k x k convolution, with padding that keeps the size (at stride 1, k odd) unless another is given.</summary>
-public sealed class Conv2d(Params p, long inChannels, long outChannels, int kernel, int stride = 1, bool bias = true, Init? init = null, int? padding = null)
+/// <param name="groups">Parts into which the channels fall, each convolved by itself; as many as there are channels: depthwise.</param>
+public sealed class Conv2d(Params p, long inChannels, long outChannels, int kernel, int stride = 1, bool bias = true, Init? init = null, int groups = 1, int? padding = null)
 {
-    readonly Tensor _weight = p.Get("weight", [outChannels, inChannels, kernel, kernel], init ?? Inits.KaimingUniform);
-    readonly Tensor? _bias = bias ? p.Get("bias", [outChannels], init ?? Inits.BiasOf(outChannels, inChannels, kernel, kernel)) : null;
+    readonly Tensor _weight = p.Get("weight", [outChannels, inChannels / groups, kernel, kernel], init ?? Inits.KaimingUniform);
+    readonly Tensor? _bias = bias ? p.Get("bias", [outChannels], init ?? Inits.BiasOf(outChannels, inChannels / groups, kernel, kernel)) : null;
     readonly int _padding = padding ?? kernel / 2;
 
     public Tensor Forward(Tensor x)                                                        // (N, in, H, W) -> (N, out, H / stride, W / stride)
     {
         var (weight, bias) = (_weight.To(x.DType), _bias?.To(x.DType));
-        return Kernels.SplitsChannels(x, kernel) ? InParts(x, weight, bias) : Aten.Conv2d(x, weight, bias, stride, _padding);
+        return groups == 1 && Kernels.SplitsChannels(x, kernel) ? InParts(x, weight, bias) : Aten.Conv2d(x, weight, bias, stride, _padding, groups);
     }
 
     // The sum of convolutions over 2^n channels each: 96 as 64 and 32.

@@ -17,7 +17,8 @@ public readonly record struct Params(ParameterStore Store, string Prefix)
     public Tensor GetFull(string name, long[] shape, Init init) => Store.Get(Path(name), shape, init, Store.ComputeType.Full());
 
     /// <summary>State that is saved with the parameters and not trained, such as running statistics.</summary>
-    public Tensor GetBuffer(string name, long[] shape, Init init, DType type = DType.Float32) => Store.GetBuffer(Path(name), shape, init, type);
+    /// <param name="type">Null: full precision, as the norms have it.</param>
+    public Tensor GetBuffer(string name, long[] shape, Init init, DType? type = null) => Store.GetBuffer(Path(name), shape, init, type ?? Store.ComputeType.Full());
 
     string Path(string name) => Prefix.Length == 0 ? name : $"{Prefix}.{name}";
 }

@@ -11,7 +11,7 @@ static class HeadEvaluation
     public static Accuracy Run(HeadSource source, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
     {
         var accuracy = NewCount(inputs);
-        ForEachBatch(source, [inputs], [maps => logits(maps).Unsqueeze(1)], rows, average, cancellation, (_, mean, labels, batch) =>
+        ForEachBatch(source, [inputs], [maps => logits(maps).Unsqueeze(1)], rows, average, report: null, cancellation, (_, mean, labels, batch) =>
         {
             accuracy.Add(mean.Select(1, 0), labels);
             take?.Invoke(mean.Select(1, 0), batch);
@@ -21,10 +21,10 @@ static class HeadEvaluation
 
     /// <summary>Accuracy of every candidate of every trainee; each batch is loaded once.</summary>
     /// <param name="seen">Receives the rows in the order of the outcomes: those that could be read; may be null.</param>
-    public static IReadOnlyList<(Trainee Trainee, IReadOnlyList<Accuracy> Candidates)> Run(HeadSource source, IReadOnlyList<Trainee> trainees, int[] rows, bool average = false, CancellationToken cancellation = default, List<int>? seen = null)
+    public static IReadOnlyList<(Trainee Trainee, IReadOnlyList<Accuracy> Candidates)> Run(HeadSource source, IReadOnlyList<Trainee> trainees, int[] rows, bool average = false, Action<Progress>? report = null, CancellationToken cancellation = default, List<int>? seen = null)
     {
         Accuracy[][] counts = [.. trainees.Select(trainee => trainee.Candidates.Select(_ => NewCount(trainee.Inputs)).ToArray())];
-        ForEachBatch(source, [.. trainees.Select(trainee => trainee.Inputs)], [.. trainees.Select(trainee => (Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>)trainee.Logits)], rows, average, cancellation, (i, mean, labels, batch) =>
+        ForEachBatch(source, [.. trainees.Select(trainee => trainee.Inputs)], [.. trainees.Select(trainee => (Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>)trainee.Logits)], rows, average, report, cancellation, (i, mean, labels, batch) =>
         {
             if (i == 0)
             {
@@ -41,9 +41,10 @@ static class HeadEvaluation
     static Accuracy NewCount(HeadInputs inputs) => new(inputs.Head.Classes, Math.Min(5, inputs.Head.Classes)) { Outcomes = new() };
 
     // count gets a head's place, its mean logits (N, K, classes) over the looks, labels and rows.
-    static void ForEachBatch(HeadSource source, IReadOnlyList<HeadInputs> heads, IReadOnlyList<Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>> logits, int[] rows, bool average, CancellationToken cancellation, Action<int, Tensor, Tensor, int[]> count)
+    static void ForEachBatch(HeadSource source, IReadOnlyList<HeadInputs> heads, IReadOnlyList<Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>> logits, int[] rows, bool average, Action<Progress>? report, CancellationToken cancellation, Action<int, Tensor, Tensor, int[]> count)
     {
         using var off = GradMode.Off();
+        var meter = new ProgressMeter("test", "pictures", 0, rows.Length, report);
         var views = average ? source.TestLooks : [source.TestLooks[0]];
         var parts = rows.Chunk(source.TestBatch).ToList();
         RowLook[] looks = [.. from part in parts from look in views from row in part select new RowLook(row, look.View, look.Draw)];
@@ -64,6 +65,7 @@ static class HeadEvaluation
             {
                 count(i, (views.Count == 1 ? sums[i]! : sums[i]! / views.Count).To(Device.Cpu), batches.Current.Labels.To(Device.Cpu), batches.Current.Rows);
             }
+            meter.Report(Math.Min((part + 1L) * source.TestBatch, rows.Length));
         }
     }
 }

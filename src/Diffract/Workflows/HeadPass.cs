@@ -22,7 +22,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
     public IEnumerable<(string Name, HeadResult Result)> Run(int[] train, int[] test, string folder, string run, long memory, Action<Progress>? report, CancellationToken cancellation)
     {
         var training = new HeadTraining(source, Recipe, report, cancellation);
-        var choices = Choose(training, train, memory, cancellation);
+        var choices = Choose(training, train, folder, memory, cancellation);
         var results = new List<(string, HeadResult)>();
         var parts = Parts([.. choices.Select((choice, i) => (i, choice.Chosen))], _ => Recipe.Epochs, memory);
         foreach (var (number, part) in parts.Index())
@@ -31,13 +31,17 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
             training.Run([.. part.Heads.Select(head => head.Candidates)], train, part.Epochs, state, trainees =>
             {
                 List<int> seen = [];
-                foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, test, Request.AverageLooks, cancellation, seen))
+                foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, test, Request.AverageLooks, source.RunsNet ? report : null, cancellation, seen))
                 {
                     var index = part.Heads[trainee.Head].Head;
                     results.Add((heads[index].Name, Write(Path.Combine(folder, heads[index].Name), heads[index].Request, trainee, accuracy[0], PictureOutcomes.Of(source, seen, accuracy[0].Outcomes!), choices[index], train.Length)));
                 }
             });
             KeepMetrics(folder, state);
+        }
+        foreach (var state in Enumerable.Range(0, Choosing(memory).Count).Select(number => ChoiceState(folder, number)).OfType<string>().Where(Directory.Exists))
+        {
+            Directory.Delete(state, recursive: true);
         }
         return results;
     }
@@ -78,14 +82,17 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         return parts;
     }
 
-    HeadChoice[] Choose(HeadTraining training, int[] train, long memory, CancellationToken cancellation)
+    // Where a comparison costs passes of the net, its state is kept until all is done.
+    string? ChoiceState(string? folder, int number) => folder is not null && source.RunsNet ? Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"choice-{number}")) : null;
+
+    HeadChoice[] Choose(HeadTraining training, int[] train, string folder, long memory, CancellationToken cancellation)
     {
         var choices = heads.Select(head => HeadChoice.Only(head.Request.Recipe.Candidates[0], source is StoreSource)).ToArray();
         if (!Undecided.Any())
         {
             return choices;
         }
-        var (lines, parts) = Compare(Undecided, training, train, memory, cancellation);
+        var (lines, parts) = Compare(Undecided, training, train, folder, memory, cancellation);
         foreach (var (i, tried) in lines)
         {
             var what = Recipe.Optimizer == OptimizerKind.Lbfgs ? $"The penalty is the best of {tried.Count}" : $"Learning rate and weight decay are the best of {tried.Count} after {ChoiceEpochs(i)} epochs";
@@ -97,9 +104,9 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
 
     /// <summary>Every candidate of the one head on held-out training pictures.</summary>
     public IReadOnlyList<CandidateLine> OnHeldOut(int[] train, long memory, Action<Progress>? report, CancellationToken cancellation) =>
-        Compare([0], new(source, Recipe, report, cancellation), train, memory, cancellation).Lines[0];
+        Compare([0], new(source, Recipe, report, cancellation), train, folder: null, memory, cancellation).Lines[0];
 
-    (Dictionary<int, List<CandidateLine>> Lines, HeldOut Parts) Compare(IEnumerable<int> which, HeadTraining training, int[] train, long memory, CancellationToken cancellation)
+    (Dictionary<int, List<CandidateLine>> Lines, HeldOut Parts) Compare(IEnumerable<int> which, HeadTraining training, int[] train, string? folder, long memory, CancellationToken cancellation)
     {
         var parts = HeldOut.Of(source, train, Recipe.HeldOut, Recipe.Seed);
         var lines = which.ToDictionary(i => i, _ => new List<CandidateLine>());
@@ -107,9 +114,9 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         {
             throw new TrainException($"{source.Name}: no class has two training pictures, so none can be held out to choose among {heads[lines.Keys.First()].Request.Recipe.Candidates.Count} settings. Give one --lr and one --decay.");
         }
-        foreach (var part in Choosing(lines.Keys, memory))
+        foreach (var (number, part) in Choosing(lines.Keys, memory).Index())
         {
-            training.Run([.. part.Heads.Select(head => head.Candidates)], parts.Fit, part.Epochs, folder: null, trainees =>
+            training.Run([.. part.Heads.Select(head => head.Candidates)], parts.Fit, part.Epochs, ChoiceState(folder, number), trainees =>
             {
                 foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, parts.Held, cancellation: cancellation))
                 {
@@ -164,7 +171,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
 sealed record HeadChoice(IReadOnlyList<CandidateLine> Tried, GridCandidate Chosen, string About)
 {
     public static HeadChoice Only(GridCandidate candidate, bool stored) => new([], candidate, stored ? "The recipe names one learning rate and weight decay; nothing was chosen." : string.Create(CultureInfo.InvariantCulture,
-        $"One learning rate, {candidate.LearningRate}, and weight decay, {candidate.WeightDecay}, were used without a choice: pictures that go through the net anew each epoch make each candidate dear. --lr names several to choose among."));
+        $"One learning rate, {candidate.LearningRate}, and weight decay, {candidate.WeightDecay}, were used without a choice, which would take further passes of the pictures through the net. --lr names several to choose among."));
 
     public static HeadChoice Best(IReadOnlyList<CandidateLine> tried, string about)
     {

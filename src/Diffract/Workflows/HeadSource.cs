@@ -54,6 +54,9 @@ public abstract class HeadSource
     /// <summary>Looks that a test averages over; the first is the one that counts without averaging.</summary>
     public abstract IReadOnlyList<(PictureView View, int Draw)> TestLooks { get; }
 
+    /// <summary>True where a batch costs passes of the net: progress is then shown, and a run's state saved, often.</summary>
+    public virtual bool RunsNet => false;
+
     /// <summary>Rows a batch in tests.</summary>
     public abstract int TestBatch { get; }
 

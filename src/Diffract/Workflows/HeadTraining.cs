@@ -16,7 +16,8 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
     /// <summary>True where all candidates of the head cost no more than one.</summary>
     public bool TrainsAllAtOnce(HeadCandidates head) => head.IsGrid && !source.State.Any();
 
-    /// <param name="heads">To train. None has any influence on another.</param> <param name="rows">Of the source.</param> <param name="epochs">Passes over the rows.</param> <param name="folder">For the state; null keeps none.</param>
+    /// <param name="heads">To train. None has any influence on another.</param> <param name="rows">Of the source.</param> <param name="epochs">Passes over the rows.</param>
+    /// <param name="folder">For the state, or where the source is trained too for a folder for each of several candidates; null keeps none.</param>
     /// <param name="take">Called with what was trained while it is alive: once with everything, or where the source is trained too once for each candidate.</param>
     public void Run(IReadOnlyList<HeadCandidates> heads, int[] rows, int epochs, string? folder, Action<IReadOnlyList<Trainee>> take)
     {
@@ -34,7 +35,7 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
         {
             source.Restore();
             var alone = heads.Count == 1 && head.Item.Candidates.Count == 1;
-            Run([new SingleTrainee(head.Index, head.Item.Inputs, (index, candidate), recipe, source.Device)], rows, epochs, alone ? folder : null, take);
+            Run([new SingleTrainee(head.Index, head.Item.Inputs, (index, candidate), recipe, source.Device)], rows, epochs, alone || folder is null ? folder : Path.Combine(folder, $"{head.Index}-{index}"), take);
         }
     }
 
@@ -82,7 +83,9 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
         var config = new TrainLoopConfig
         {
             Activity = trainees.Count == 1 ? "train " + trainees[0].Inputs.Head.Kind : $"train {trainees.Sum(trainee => trainee.Candidates.Count)} heads",
-            Steps = total, LogEvery = perEpoch, SaveEvery = perEpoch * Math.Max(1, epochs / 4), Folder = folder, Accumulate = recipe.Accumulate,
+            Steps = total, Folder = folder, Accumulate = recipe.Accumulate,
+            LogEvery = source.RunsNet ? Math.Min(perEpoch, 10) : perEpoch,
+            SaveEvery = source.RunsNet ? Math.Min(perEpoch, 200) : perEpoch * Math.Max(1, epochs / 4),
             LearningRate = recipe.Decay == DecayKind.Cosine
                 ? LearningRate.WarmupCosine(scale, Math.Max(1, total / 20), total)
                 : LearningRate.Steps(scale, perEpoch * Math.Max(1, recipe.DecayEvery * epochs / recipe.Epochs)),
@@ -91,9 +94,10 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
         var prefixes = trainees.Index().ToDictionary(trainee => trainee.Item, trainee => trainees.Count == 1 ? "" : $"{trainee.Index}.");
         KeyValuePair<string, Tensor>[] state = [.. trainees.SelectMany(trainee => Prefixed(prefixes[trainee], trainee.Store.All)), .. Prefixed("source.", source.State)];
         var first = folder is null ? 0 : TrainLoop.StepOf(folder);
-        using var batches = source.LoadFor([.. trainees.Select(trainee => trainee.Inputs)], order.LooksFrom(first, source), order.PartSizesFrom(first), cancellation).GetEnumerator();
+        using var batches = source.LoadFor([.. trainees.Select(trainee => trainee.Inputs)], order.LooksFrom(first, source), order.PartSizesFrom(first), CancellationToken.None).GetEnumerator(); // the loop stops between steps, and saves
         Tensor Loss(long step, int part)
         {
+            Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, (ulong)(step * recipe.Accumulate + part), purpose: 12)); // dropout of a net that is trained too
             batches.MoveNext();
             var batch = batches.Current;
             var weight = recipe.Accumulate == 1 ? 1 : (double)order.PartSize(step, part) * recipe.Accumulate / order.Size(step);

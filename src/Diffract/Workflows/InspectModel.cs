@@ -1,3 +1,4 @@
+using Diffract.Features;
 using Diffract.Models;
 using Diffract.Torch;
 
@@ -8,7 +9,7 @@ namespace Diffract.Workflows;
 /// <param name="EmbeddingWeights">Values in front of the blocks: the time embedding, and the classes'.</param>
 /// <param name="OutputWeights">Values behind the blocks.</param>
 /// <param name="MultiplyAdds">Of one pass over one picture of the net's size, with the output layer.</param>
-public sealed record ModelSummary(RecognisedNet Net, long Parameters, long EmbeddingWeights, long OutputWeights, long MultiplyAdds, IReadOnlyList<BlockSummary> Blocks);
+public sealed record ModelSummary(RecognisedNet Net, long Parameters, long EmbeddingWeights, long OutputWeights, long MultiplyAdds, IReadOnlyList<BlockSummary> Blocks, IReadOnlyList<FeedbackSummary> Feedback);
 
 /// <param name="B">The papers' number, from 1.</param>
 /// <param name="Module">Its name in the checkpoint.</param>
@@ -17,6 +18,10 @@ public sealed record ModelSummary(RecognisedNet Net, long Parameters, long Embed
 /// <param name="MultiplyAdds">For one picture.</param> <param name="RunningShare">Of all multiply-adds, up to and with this block: what a pass that stops here costs.</param>
 /// <param name="Weights">Values in its tensors.</param> <param name="RunningWeights">Values that a pass that stops here needs.</param>
 public sealed record BlockSummary(int B, string Module, string Layers, int Channels, int Size, long MultiplyAdds, double RunningShare, long Weights, long RunningWeights);
+
+/// <summary>A strategy of feedback (DifFeed) on the net.</summary>
+/// <param name="Parameters">Trained values of its layers: convolution and batch norm.</param> <param name="Notes">What was chosen where its definition does not fit the net.</param>
+public sealed record FeedbackSummary(string Strategy, IReadOnlyList<FeedbackPair> Pairs, long Parameters, IReadOnlyList<string> Notes);
 
 public static class InspectModel
 {
@@ -39,6 +44,12 @@ public static class InspectModel
             blocks.Add(new(block.Number, block.Module, block.Description, block.OutChannels, size / block.OutStride, cost, (double)running / total, own, weights));
         }
         var all = UNetShapes.ParameterCount(config);
-        return new(net, all, embedding, all - weights, total, blocks);
+        return new(net, all, embedding, all - weights, total, blocks, [.. FeedbackStrategy.Named.Select(strategy => Feedback(strategy, layout))]);
+    }
+
+    static FeedbackSummary Feedback(FeedbackStrategy strategy, UNetLayout layout)
+    {
+        var plan = strategy.On(layout);
+        return new(strategy.Name, plan.Pairs, FeedbackConfig.Of(strategy, layout).ParameterCount(layout), plan.Notes);
     }
 }

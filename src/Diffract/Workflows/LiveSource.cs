@@ -48,6 +48,7 @@ public sealed class LiveSource : HeadSource, IDisposable
     public override string Decision => _items.Decision;
     public override FeatureRequest Request { get; }
     public override Device Device { get; }
+    public override bool RunsNet => true;
     public override int TestBatch => Math.Max(_pass, 64);
     public override IReadOnlyList<(PictureView View, int Draw)> TestLooks => [.. Enumerable.Range(0, Request.Draws).Select(draw => (default(PictureView), draw))];
     public override IReadOnlyList<(string Path, string Error)> Failures => _pictures.Failures;

@@ -1,0 +1,37 @@
+using Diffract.Heads;
+
+namespace Diffract.Workflows;
+
+/// <summary>The recipes of fine-tuning, under the names of <see cref="HeadRecipes"/>.</summary>
+public static class FineTuneRecipes
+{
+    /// <param name="name">One of <see cref="HeadRecipes.Names"/>.</param> <param name="attention">True for attention heads, false for linear ones and MLPs.</param>
+    /// <exception cref="ArgumentException">Another name.</exception>
+    public static (HeadRecipe Recipe, TuningConfig Tuning) Get(string name, bool attention)
+    {
+        var probing = HeadRecipes.Get(name, attention);
+        return name switch
+        {
+            "default" => (probing with { About = "ours: AdamW, half a cosine, three quarters of the learning rate a block downwards", LearningRates = [5e-4], UsualRate = null, WeightDecays = [0.05] }, new() { LayerDecay = 0.75 }),
+            "2307.08702" => (probing with
+            {
+                About = "Adam, 28 epochs, times 0.1 every 8, as for probing (the paper gives no other settings); batch norm before the linear layer (section 3.3); learning rate 1e-4 and batch 128 are ours",
+                LearningRates = [1e-4], UsualRate = null,
+            }, new()),
+            "2311.17921" => (probing with
+            {
+                About = "Adam, 28 epochs, times 0.1 every 7, as for probing (the paper gives no other settings); learning rate 1e-4 and batch 128 are ours",
+                LearningRates = [1e-4], UsualRate = null,
+            }, new()),
+            _ => (probing with { About = "SGD without momentum, 28 epochs, times 0.1 every 7, batch 4 x 32, one learning rate for all weights: 1e-3, from a remark in the released code", LearningRates = [1e-3] }, new()),
+        };
+    }
+
+    /// <summary>The head of a recipe of probing as that of fine-tuning.</summary>
+    /// <param name="name">One of <see cref="HeadRecipes.Names"/>.</param>
+    public static HeadConfig Head(string name, HeadConfig probing) => (name, probing) switch
+    {
+        ("2307.08702", LinearConfig { Hidden.Count: 0 } linear) => linear with { BatchNorm = true },
+        _ => probing,
+    };
+}

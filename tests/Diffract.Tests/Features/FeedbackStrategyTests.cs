@@ -1,0 +1,65 @@
+using Diffract.Features;
+using Diffract.Models;
+
+namespace Diffract.Tests.Features;
+
+public class FeedbackStrategyTests
+{
+    static readonly UNetLayout Net256 = new(new UNetConfig());
+
+    // The second paper's Table 4: 2.8, 5.2, 7.6 and 5.2 million.
+    [Theory]
+    [InlineData("bottleneck", "21-17 24-14 27-11 30-8 33-5 36-2", 2_759_680)]
+    [InlineData("windowed", "20-18 21-17 22-16 23-15 24-14", 5_253_120)]
+    [InlineData("multi-scale", "20-14 21-14 22-14 23-14 24-14", 5_253_120)]
+    [InlineData("multi-scale:18", "20-18 21-18 22-18 23-18 24-18", 5_253_120)]
+    [InlineData("all", "20-18 21-17 22-16 23-15 24-14 25-13 26-12 27-11 28-10 29-9 30-8 31-7 32-6 33-5 34-4 35-3 36-2 37-1", 7_622_144)]
+    [InlineData("24,21-14", "21-14 24-14", 2_101_248)]
+    public void Strategies_on_the_256_net_are_the_papers(string text, string pairs, long parameters)
+    {
+        var strategy = FeedbackStrategy.Parse(text);
+        var plan = strategy.On(Net256);
+
+        Assert.Equal(pairs, string.Join(' ', plan.Pairs));
+        Assert.Equal(parameters, FeedbackConfig.Of(strategy, Net256).ParameterCount(Net256));
+        Assert.Equal(text == "multi-scale" ? 1 : 0, plan.Notes.Count);
+        Assert.Equal(plan.Pairs, FeedbackStrategy.Parse(strategy.Name).On(Net256).Pairs);
+    }
+
+    [Theory]
+    [InlineData("bottleneck", "5-3 7-1", "number 1 of each")]
+    [InlineData("windowed", "5-3 6-2 7-1 8-0", "4 blocks, not 5")]
+    public void What_does_not_fit_a_small_net_is_said(string text, string pairs, string note)
+    {
+        var layout = new UNetLayout(TinyNet.Config);                                       // 4 encoder blocks, the middle, 4 decoder blocks: two a level
+        Assert.Equal(9, layout.Blocks.Count);
+        var plan = FeedbackStrategy.Parse(text).On(layout);
+
+        Assert.Equal(pairs, string.Join(' ', plan.Pairs.Select(pair => pair with { From = pair.From - 1, To = pair.To - 1 })));
+        Assert.Contains(note, Assert.Single(plan.Notes));
+    }
+
+    [Theory]
+    [InlineData("sideways", "expected all, bottleneck, windowed, multi-scale, multi-scale:BLOCK")]
+    [InlineData("21-17-3", "pairs of a decoder and an encoder block")]
+    [InlineData("19-14", "decoder has blocks 20 to 37, its encoder blocks 1 to 18")]
+    [InlineData("24-14,24", "24-14 is there 2 times")]
+    [InlineData("multi-scale:19", "20-19: this net's decoder")]
+    public void A_strategy_that_cannot_be_used_is_refused(string text, string fault)
+    {
+        var error = Assert.Throws<ArgumentException>(() => FeedbackStrategy.Parse(text).On(Net256));
+
+        Assert.Contains(fault, error.Message);
+    }
+
+    [Fact]
+    public void Layers_are_the_released_codes_letters()
+    {
+        Assert.Equal([FeedbackLayer.Convolution, FeedbackLayer.GroupNorm, FeedbackLayer.Silu, FeedbackLayer.Convolution, FeedbackLayer.BatchNorm, FeedbackLayer.Relu], FeedbackConfig.ParseLayers("C_G_S_C_B_R"));
+        Assert.Contains("'X' is not one of", Assert.Throws<ArgumentException>(() => FeedbackConfig.ParseLayers("C_X")).Message);
+        Assert.Contains("C must come first", Assert.Throws<ArgumentException>(() => FeedbackConfig.ParseLayers("B_R")).Message);
+        var config = FeedbackConfig.Of(new FeedbackStrategy.Bottleneck(), Net256) with { Layers = FeedbackConfig.ParseLayers("C_B_R_C_B") };
+        Assert.Equal(2_759_680 + 2 * (1024 + 512 + 256) * (9 + 2), config.ParameterCount(Net256)); // depthwise 3 x 3, and a batch norm
+        Assert.Equal(config.ToJson().ToJsonString(), FeedbackConfig.FromJson(config.ToJson()).ToJson().ToJsonString());
+    }
+}

@@ -1,0 +1,72 @@
+using Diffract.Data;
+using Diffract.Heads;
+using Diffract.Workflows;
+
+namespace Diffract.Tests.Workflows;
+
+public class TrainSubsetTests
+{
+    static LiveSource Source(TinyNet tiny, PictureSet? set = null) => new(tiny.Backbone, ExtractItems.Of(set ?? TinyNet.Pictures(200, 20)), TinyNet.Request, new());
+
+    [Fact]
+    public void A_share_is_taken_of_each_class_and_follows_from_the_seed()
+    {
+        using var tiny = new TinyNet();
+        using var source = Source(tiny);
+        var train = source.RowsOf(PictureSplit.Train);
+        int[] Classes(int[] rows) => [.. Enumerable.Range(0, 10).Select(label => rows.Count(row => source.Labels[row] == label))];
+
+        var tenth = new TrainSubset.Fraction(0.1).Of(source, train, seed: 1);
+        var few = new TrainSubset.PerClass(3).Of(source, train, seed: 1);
+
+        Assert.All(Classes(train).Zip(Classes(tenth)), c => Assert.Equal(Math.Max(1, (int)Math.Round(c.First * 0.1)), c.Second));
+        Assert.All(Classes(few), count => Assert.Equal(3, count));
+        Assert.All(Classes(new TrainSubset.Fraction(0.001).Of(source, train, seed: 1)), count => Assert.Equal(1, count));
+        Assert.Equal(train, new TrainSubset.Fraction(1).Of(source, train, seed: 1));
+        Assert.Equal(tenth, new TrainSubset.Fraction(0.1).Of(source, train, seed: 1));
+        Assert.NotEqual(tenth, new TrainSubset.Fraction(0.1).Of(source, train, seed: 2));
+        Assert.Subset(few.ToHashSet(), new TrainSubset.PerClass(2).Of(source, train, seed: 1).ToHashSet()); // fewer are among more
+        Assert.Throws<TrainException>(() => new TrainSubset.Fraction(0).Of(source, train, seed: 1));
+    }
+
+    [Fact]
+    public void A_list_names_pictures_by_file_name_and_a_wrong_name_is_one_error()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        PictureItem[] items = [.. Enumerable.Range(0, 8).Select(i => new PictureItem($"train/{"ab"[i % 2]}/{(i < 4 ? $"{"ab"[i % 2]}_" : "")}{i / 2}.png", i % 2, PictureSplit.Train)), new("test/a/9.png", 0, PictureSplit.Test)];
+        using var source = Source(tiny, new PictureSet("toy", ["a", "b"], items, [], _ => []));
+        int[] Rows(params string[] lines)
+        {
+            File.WriteAllLines(folder["list.txt"], lines);
+            return TrainSubset.Listed.Read(folder["list.txt"]).Of(source, source.RowsOf(PictureSplit.Train), seed: 0);
+        }
+
+        Assert.Equal([1, 2, 4], Rows("a_1.png", "", " b_0.png", "a/2.png", "b_0.png"));
+        Assert.Contains("1 of 2 names fit no training picture of toy: 9.png", Assert.Throws<TrainException>(() => Rows("a_0.png", "9.png")).Message);
+        Assert.Contains("fit several training pictures; write more of their paths", Assert.Throws<TrainException>(() => Rows("3.png")).Message);
+    }
+
+    [Theory]
+    [InlineData("no test", "has no labelled test pictures")]
+    [InlineData("no train", "has no labelled training pictures")]
+    [InlineData("empty class", "1 of 3 classes have no training pictures, 0 of them are tested: 'c'")]
+    [InlineData("other labels", "1 of 3 classes have no training pictures, 1 of them are tested: 'c'")]
+    [InlineData("list", "classes have no training pictures among the 1 training pictures listed in list.txt")]
+    public void Splits_that_cannot_serve_are_one_error(string what, string message)
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var (train, test) = (what == "no train" ? [] : (int[])[0, 1], what == "no test" ? [] : what == "other labels" ? (int[])[0, 2] : [0, 1]);
+        var classes = what is "empty class" or "other labels" ? new[] { "a", "b", "c" } : ["a", "b"];
+        PictureItem[] items = [.. train.Select(c => new PictureItem($"train/{classes[c]}/{c}.png", c, PictureSplit.Train)), .. test.Select(c => new PictureItem($"test/{classes[c]}/{c}.png", c, PictureSplit.Test))];
+        var set = new PictureSet("toy", classes, items, [], _ => []);
+        using var source = new LiveSource(tiny.Backbone, new(set, [.. items.Select((item, i) => (i, item.Split))], ""), TinyNet.Request, new());
+        TrainSubset? subset = what == "list" ? new TrainSubset.Listed(["0.png"], folder["list.txt"]) : null;
+
+        var error = Assert.Throws<TrainException>(() => TrainHead.Run(source, new(new LinearConfig(), HeadRecipes.Get("default", attention: false)) { Subset = subset }, folder["head"]));
+
+        Assert.Contains(message, error.Message);
+        Assert.False(Directory.Exists(folder["head"]));
+    }
+}
