@@ -20,6 +20,10 @@ static class FineTuneVerb
         verb.SetAction(arguments =>
         {
             using var progress = new ConsoleProgress(arguments.GetValue(json));
+            if (arguments.GetValue(head.Head) == FeedbackOptions.Kind)
+            {
+                throw new ArgumentException("--head diffeed is trained on a frozen net: use train. finetune takes linear, mlp or attention");
+            }
             var (folder, name, attention) = (arguments.GetValue(output)!, arguments.GetValue(head.Recipe)!, head.IsAttention(arguments));
             var (recipe, tuning) = FineTuneRecipes.Get(name, attention);
             tuning = tuning with { LayerDecay = arguments.GetValue(layerDecay) ?? tuning.LayerDecay, Precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!) };

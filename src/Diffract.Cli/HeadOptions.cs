@@ -10,7 +10,7 @@ namespace Diffract.Cli;
 /// <summary>The options by which verbs say which head is trained and how.</summary>
 sealed class HeadOptions
 {
-    public Option<string> Head { get; } = new("--head") { Description = "linear, mlp or attention", DefaultValueFactory = _ => "linear" };
+    public Option<string> Head { get; } = new("--head") { Description = "linear, mlp, attention or (train only) diffeed", DefaultValueFactory = _ => "linear" };
     public Option<string?> Hidden { get; } = new("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
     public Option<string> Recipe { get; } = new("--recipe") { Description = string.Join(", ", HeadRecipes.Names), DefaultValueFactory = _ => "default" };
     public Option<string?> ConfigFile { get; } = new("--head-config") { Description = "The head as JSON instead of the recipe's", HelpName = "FILE" };
@@ -25,8 +25,8 @@ sealed class HeadOptions
     public bool IsAttention(ParseResult arguments) => arguments.GetValue(Head) switch
     {
         "linear" or "mlp" => false,
-        "attention" => true,
-        var kind => throw new ArgumentException($"--head {kind}: expected linear, mlp or attention"),
+        "attention" or FeedbackOptions.Kind => true,
+        var kind => throw new ArgumentException($"--head {kind}: expected linear, mlp, attention or diffeed"),
     };
 
     /// <summary>A recipe with what the command line says instead.</summary>

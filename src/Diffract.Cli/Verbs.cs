@@ -9,6 +9,6 @@ static class Verbs
     public static IEnumerable<Command> All =>
     [
         DemoVerb.Create(), DoctorVerb.Create(), ModelsVerb.Create(), InfoVerb.Create(), ExtractVerb.Create(), TrainVerb.Create(), FineTuneVerb.Create(), EvaluateVerb.Create(), PredictVerb.Create(),
-        KnnVerb.Create(), PretrainVerb.Create(), SheetVerb.Create(), ConvertVerb.Create(), ForwardVerb.Create(), BenchVerb.Create(),
+        KnnVerb.Create(), PretrainVerb.Create(), SheetVerb.Create(), ConvertVerb.Create(), ImportHeadVerb.Create(), ForwardVerb.Create(), BenchVerb.Create(),
     ];
 }

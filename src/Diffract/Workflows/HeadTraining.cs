@@ -60,6 +60,10 @@ sealed class HeadTraining(HeadSource source, HeadInputs inputs, HeadRecipe recip
         Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, 0, purpose: 6));
         using var store = ParameterStore.New(source.Device);
         var head = inputs.Head.Build(store.Root);
+        if (source.Net is { } net)
+        {
+            head.Attach(net);
+        }
         store.RequireGrad(true);
         using var optimizer = Make([new([.. store.Parameters.Values], WeightDecay: candidate.WeightDecay), .. source.Trained(candidate.WeightDecay)]);
         KeyValuePair<string, Tensor>[] state = [.. store.All, .. source.State.Select(pair => new KeyValuePair<string, Tensor>("source." + pair.Key, pair.Value))];

@@ -1,13 +1,11 @@
 using Diffract.Diffusion;
-using Diffract.Features;
 using Diffract.Heads;
 using Diffract.Models;
 using Diffract.Nn;
 using Diffract.Optim;
-using Diffract.Tests.Heads;
 using Diffract.Torch;
 
-namespace Diffract.Tests.Features;
+namespace Diffract.Tests.Heads;
 
 /// <summary>DifFeed on a small net against the released code: both passes, gradients through the frozen net, a training step, both states of batch norm.</summary>
 public class FeedbackGoldenTests
@@ -55,6 +53,27 @@ public class FeedbackGoldenTests
         net.CheckEach("after_sgd1/", _ => true, parameter => parameter);
 
         golden.Check("logits_train_after", net.Logits(training: true).To(DType.Float32));
+    }
+
+    [Fact]
+    public void Diagnose()
+    {
+        using var scope = new TensorScope();
+        using var golden = Golden.Load("difeed_e2e_all");
+        foreach (var type in (DType[])[DType.Float32, DType.Float64])
+        {
+            using var net = new Stage(golden, "all", type, false);
+            net.Loss(net.Logits(training: false), "loss_evalmode").Backward();
+            foreach (var (name, p) in net.Trained.Parameters.Where(q => q.Key.StartsWith("feedback")))
+            {
+                var want = golden["outputs.safetensors"].Get("grad_evalmode/" + name).ToTensor().ToArray<double>();
+                var got = p.Grad!.ToArray<double>();
+                var atol = golden.Description.GetProperty("files").GetProperty("outputs.safetensors").GetProperty("arrays").GetProperty("grad_evalmode/" + name).GetProperty("atol").GetDouble();
+                var bad = Enumerable.Range(0, got.Length).Where(i => Math.Abs(got[i] - want[i]) > atol).ToList();
+                File.AppendAllText("/work/scratch/feedback-diag.txt", $"{type} {name} n={got.Length} atol={atol:e1} max={Enumerable.Range(0, got.Length).Max(i => Math.Abs(got[i] - want[i])):e2} bad={bad.Count}: {string.Join(",", bad.Take(40))}\n");
+            }
+            net.Diagnose();
+        }
     }
 
     [Fact]
@@ -129,6 +148,20 @@ public class FeedbackGoldenTests
             var loss = Aten.CrossEntropy(logits, _golden.Input("labels"));
             _golden.Check(name, loss.To(DType.Float32));
             return loss;
+        }
+
+        public void Diagnose()
+        {
+            using var off = GradMode.Off();
+            foreach (var (i, pair) in _config.Pairs.Index())
+            {
+                var bare = new FeedbackLayers(_feedback.Root, _config with { Layers = [FeedbackLayer.Convolution, FeedbackLayer.BatchNorm] }, new UNetLayout(UNetConfig.Parse(_golden.Description.GetProperty("create_model"), "create_model")));
+                var z = bare.Forward(i, _first!.Maps[pair.From], training: false);
+                var (v, s) = (z.ToArray<double>(), z.Shape);
+                var hw = (int)(s[2] * s[3]);
+                var near = Enumerable.Range(0, v.Length).OrderBy(k => Math.Abs(v[k])).Take(6);
+                File.AppendAllText("/work/scratch/feedback-diag.txt", $"  {_feedback.ComputeType} pair {pair}: " + string.Join("  ", near.Select(k => $"c{k / hw % s[1]} {v[k]:e3}")) + "\n");
+            }
         }
 
         /// <summary>The maps of the last pass: fed back, and given to the head.</summary>
