@@ -34,8 +34,8 @@ sealed record Peer(string Python, string Script)
         return peer;
     }
 
-    /// <param name="verb">"time" or "train".</param>
-    public Contender Contender(string name, string verb, params IEnumerable<string> options) => new(name, Python, [Script, verb, .. options], verb == "train" ? ReadTrain : ReadTime);
+    /// <param name="verb">"time", "train" or "feedback".</param>
+    public Contender Contender(string name, string verb, params IEnumerable<string> options) => new(name, Python, [Script, verb, .. options], verb == "time" ? ReadTime : ReadTrain);
 
     static Turn ReadTime(string json) => Read(json, root => root.GetProperty("median").GetDouble());
 
