@@ -11,8 +11,9 @@ static class FineTuneVerb
         var (backbone, features, head, subset, look) = (new BackboneOptions(), new FeatureOptions(), new HeadOptions(), new SubsetOptions(), new LiveOptions());
         var layerDecay = new Option<double?>("--layer-decay") { Description = "Learning rate of a block over that of the block after it, instead of the recipe's" };
         var accumulate = new Option<int>("--accumulate") { Description = "Parts of a batch whose gradients are added up, for less memory", DefaultValueFactory = _ => 1 };
+        var recompute = new Option<bool>("--recompute") { Description = "Compute blocks once more in the backward pass: less memory, a third more time" };
         var (output, json) = (CommonOptions.Out("Folder for model.safetensors, head.safetensors and result.json"), CommonOptions.Json());
-        var verb = new Command("finetune", "Train the net up to the deepest block together with a head, and test on every test picture") { layerDecay, accumulate, output, json };
+        var verb = new Command("finetune", "Train the net up to the deepest block together with a head, and test on every test picture") { layerDecay, accumulate, recompute, output, json };
         foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All).Except([features.Views, features.Store, features.Batch]))
         {
             verb.Options.Add(option);
@@ -26,7 +27,12 @@ static class FineTuneVerb
             }
             var (folder, name, attention) = (arguments.GetValue(output)!, arguments.GetValue(head.Recipe)!, head.IsAttention(arguments));
             var (recipe, tuning) = FineTuneRecipes.Get(name, attention);
-            tuning = tuning with { LayerDecay = arguments.GetValue(layerDecay) ?? tuning.LayerDecay, Precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!) };
+            tuning = tuning with
+            {
+                LayerDecay = arguments.GetValue(layerDecay) ?? tuning.LayerDecay,
+                Precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!),
+                Recompute = arguments.GetValue(recompute),
+            };
             var items = features.Items(arguments);
             using var net = backbone.Open(arguments, lastBlock: null, DType.Float32);
             var wanted = features.Request(arguments, net.Loaded.Net, tuning.Precision);

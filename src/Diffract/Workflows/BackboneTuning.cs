@@ -15,7 +15,10 @@ public sealed record TuningConfig
     /// <summary>float32, or bfloat16 for maps and products; the weights that are trained stay float32.</summary>
     public DType Precision { get; init; } = DType.Float32;
 
-    public JsonObject ToJson() => new() { ["layerDecay"] = LayerDecay, ["precision"] = Precision == DType.Float32 ? "fp32" : "bf16 with float32 weights" };
+    /// <summary>Less memory for about a third more time; see <see cref="UNet.Recompute"/>.</summary>
+    public bool Recompute { get; init; }
+
+    public JsonObject ToJson() => new() { ["layerDecay"] = LayerDecay, ["precision"] = Precision == DType.Float32 ? "fp32" : "bf16 with float32 weights", ["recompute"] = Recompute };
 }
 
 /// <summary>The weights of a loaded backbone that are trained: those of the embeddings and of the blocks up to the deepest that a head reads.</summary>
@@ -28,7 +31,7 @@ public sealed class BackboneTuning
     readonly int _deepest;
 
     /// <param name="backbone">Loaded whole, in float32.</param> <param name="deepest">The deepest block that the head reads; what lies after it stays as it is.</param>
-    /// <exception cref="ArgumentException">The backbone was not loaded so, or the decay cannot be used.</exception>
+    /// <exception cref="ArgumentException">The backbone was not loaded so, or the settings cannot be used.</exception>
     public BackboneTuning(Backbone backbone, int deepest, TuningConfig config)
     {
         _loaded = backbone.Loaded ?? throw new ArgumentException("fine-tuning needs a backbone that was opened from a file", nameof(backbone));
@@ -36,8 +39,12 @@ public sealed class BackboneTuning
         {
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"fine-tuning needs float32 weights and a layer decay in (0, 1]; these are {_loaded.Store.ComputeType} and {config.LayerDecay}"));
         }
+        if (config.Recompute && _loaded.Config.Dropout > 0)
+        {
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"the net has dropout {_loaded.Config.Dropout}, and blocks that are computed once more would drop other values; fine-tune it without --recompute"));
+        }
         (_backbone, _deepest, Config) = (backbone, deepest, config);
-        Net = new UNet(_loaded.Store.Root, _loaded.Config) { ComputeType = config.Precision };
+        Net = new UNet(_loaded.Store.Root, _loaded.Config) { ComputeType = config.Precision, Recompute = config.Recompute };
         foreach (var (_, parameter) in State)
         {
             parameter.RequiresGrad = true;

@@ -86,7 +86,7 @@ sealed class HeadTraining(HeadSource source, HeadInputs inputs, HeadRecipe recip
             Fingerprint = string.Create(CultureInfo.InvariantCulture, $"{source.How.ToJsonString()} {inputs.Head.ToJson().ToJsonString()} {recipe.ToJson().ToJsonString()} scale={scale} rows={rows.Length}:{rows.Aggregate(0UL, (hash, row) => Seeds.Of(hash, (ulong)row, purpose: 11)):x} epochs={epochs}"),
         };
         var first = folder is null ? 0 : TrainLoop.StepOf(folder);
-        using var batches = source.Load(inputs, order.LooksFrom(first, source), order.PartSizesFrom(first), cancellation).GetEnumerator();
+        using var batches = source.Load(inputs, order.LooksFrom(first, source), order.PartSizesFrom(first), CancellationToken.None).GetEnumerator(); // the loop stops between steps, and saves
         Tensor Loss(long step, int part)
         {
             Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, (ulong)(step * recipe.Accumulate + part), purpose: 10)); // dropout, where there is any

@@ -148,10 +148,10 @@ public class FineTuneTests
     public void A_chosen_learning_rate_trains_as_it_does_alone()
     {
         using var folder = new TemporaryFolder();
-        var several = Tune(folder, "several", Quick with { LearningRates = [1e-5, 1e-3] });
+        var several = Tune(folder, "several", Quick with { Epochs = 2, LearningRates = [1e-5, 1e-3] });
         Assert.Equal(2, several.Candidates.Count);
 
-        Tune(folder, "one", Quick with { LearningRates = [several.Chosen!.LearningRate] });
+        Tune(folder, "one", Quick with { Epochs = 2, LearningRates = [several.Chosen!.LearningRate] });
 
         var (a, b) = (Weights(folder["several/model.safetensors"]), Weights(folder["one/model.safetensors"]));
         Assert.All(a, pair => Assert.Equal(pair.Value, b[pair.Key]));
@@ -184,10 +184,10 @@ public class FineTuneTests
     public void The_loss_falls_in_both_precisions_and_the_weights_stay_float32(DType precision)
     {
         using var folder = new TemporaryFolder();
-        Tune(folder, "out", Quick with { Epochs = 12 }, new() { LayerDecay = 0.75, Precision = precision });
+        Tune(folder, "out", Quick with { Epochs = 8 }, new() { LayerDecay = 0.75, Precision = precision });
 
         double[] losses = [.. File.ReadLines(folder["out/metrics.jsonl"]).Select(line => (double)JsonNode.Parse(line)!["loss"]!)];
-        Assert.True(losses[^1] < 0.7 * losses[0], $"{losses[0]:f3} to {losses[^1]:f3}");
+        Assert.True(losses[^1] < 0.8 * losses[0], $"{losses[0]:f3} to {losses[^1]:f3}");
         using var file = CheckpointFile.Open(folder["out/model.safetensors"]);
         Assert.All(file.Tensors.Values, tensor => Assert.Equal(DType.Float32, tensor.DType));
         using var head = TrainedHead.Open(folder["out/head.safetensors"]);
@@ -218,6 +218,19 @@ public class FineTuneTests
         Assert.Equal(tested, Tested());
         Assert.NotEqual(Map(), Map());
         Assert.Equal(tested, Tested());
+    }
+
+    [Fact]
+    public void Blocks_computed_once_more_train_alike()
+    {
+        using var folder = new TemporaryFolder();
+        var recipe = Quick with { Epochs = 1, Optimizer = OptimizerKind.Sgd };
+        Tune(folder, "kept", recipe);
+        Tune(folder, "again", recipe, new() { LayerDecay = 0.75, Recompute = true });
+
+        var (a, b) = (Weights(folder["kept/model.safetensors"]), Weights(folder["again/model.safetensors"]));
+        Assert.All(a, pair => Assert.Equal(pair.Value, b[pair.Key], (x, y) => Math.Abs(x - y) < 1e-6f));
+        Assert.Throws<ArgumentException>(() => Tune(folder, "dropout", recipe, new() { Recompute = true }, dropout: 0.1));
     }
 
     [Fact]
