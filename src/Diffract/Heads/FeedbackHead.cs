@@ -32,10 +32,10 @@ public sealed class FeedbackHead : Head
     }
 
     /// <param name="maps">Whole maps of the first pass, for every t and block of the configuration. Gradients flow through the second pass to the feedback layers.</param>
-    /// <exception cref="InvalidOperationException">No net is attached.</exception>
+    /// <exception cref="HeadConfigException">No net is attached.</exception>
     public override Tensor Forward(IReadOnlyDictionary<FeatureKey, Tensor> maps, bool training)
     {
-        var extractor = _extractor ?? throw new InvalidOperationException("a head with feedback runs the net's second pass: give it the backbone (--model), not only a store of features");
+        var extractor = _extractor ?? throw new HeadConfigException("this head has feedback (DifFeed) and runs the net's second pass: give it the backbone (--model), not only a store of features");
         using var scope = new TensorScope();
         var second = new Dictionary<FeatureKey, Tensor>();
         foreach (var t in Config.Ts)

@@ -56,7 +56,7 @@ public class FeedbackTrainingTests
         {
             Assert.Equal(result.Test.Top1Hits, EvaluateHead.Run(trained, store, backbone: tiny.Backbone).Top1Hits);
             using var alone = TrainedHead.Open(Path.Combine(folder["head"], TrainHead.HeadFileName));
-            Assert.Contains("give it the backbone", Assert.Throws<InvalidOperationException>(() => EvaluateHead.Run(alone, store)).Message);
+            Assert.Contains("give it the backbone", Assert.Throws<HeadConfigException>(() => EvaluateHead.Run(alone, store)).Message);
         }
     }
 
