@@ -45,7 +45,7 @@ sealed class FeatureOptions(bool dataRequired = true)
             Width = width,
             Seed = arguments.GetValue(Seed),
             Precision = precision,
-            StoredAs = arguments.GetValue(Store) switch { "fp32" => DType.Float32, "fp16" => DType.Float16, var other => throw new ArgumentException($"--store-as {other}: expected fp32 or fp16") },
+            StoredAs = arguments.GetValue(Store) switch { null or "fp32" => DType.Float32, "fp16" => DType.Float16, var other => throw new ArgumentException($"--store-as {other}: expected fp32 or fp16") },
             Class = arguments.GetValue(Class),
             Exif = arguments.GetValue(IgnoreExif) ? ExifPolicy.Ignore : ExifPolicy.Apply,
         };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Diffract.Heads;
 using Diffract.Torch;
 using Diffract.Workflows;
 
@@ -14,19 +15,17 @@ static class FineTuneVerb
         var recompute = new Option<bool>("--recompute") { Description = "Compute blocks once more in the backward pass: less memory, a third more time" };
         var (output, json) = (CommonOptions.Out("Folder for model.safetensors, head.safetensors and result.json"), CommonOptions.Json());
         var verb = new Command("finetune", "Train the net up to the deepest block together with a head, and test on every test picture") { layerDecay, accumulate, recompute, output, json };
-        foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All).Except([features.Views, features.Store, features.Batch]))
+        foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All).Except([head.Grid, features.Views, features.Store, features.Batch]))
         {
             verb.Options.Add(option);
         }
         verb.SetAction(arguments =>
         {
             using var progress = new ConsoleProgress(arguments.GetValue(json));
-            if (arguments.GetValue(head.Head) == FeedbackOptions.Kind)
-            {
-                throw new ArgumentException("--head diffeed is trained on a frozen net: use train. finetune takes linear, mlp or attention");
-            }
-            var (folder, name, attention) = (arguments.GetValue(output)!, arguments.GetValue(head.Recipe)!, head.IsAttention(arguments));
-            var (recipe, tuning) = FineTuneRecipes.Get(name, attention);
+            var (folder, name) = (arguments.GetValue(output)!, arguments.GetValue(head.Recipe)!);
+            var pool = arguments.GetResult(features.Pool) is { Implicit: false } ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : (int?)null;
+            var line = head.Lines(arguments, pool) is [var one] ? one : throw new ArgumentException("a net is fine-tuned with one head; give one --head");
+            var (recipe, tuning) = FineTuneRecipes.Get(name, attention: line.Config is { } given ? given is not LinearConfig : line.Named!.Name.Kind is not ("linear" or "mlp"));
             tuning = tuning with
             {
                 LayerDecay = arguments.GetValue(layerDecay) ?? tuning.LayerDecay,
@@ -36,8 +35,8 @@ static class FineTuneVerb
             var items = features.Items(arguments);
             using var net = backbone.Open(arguments, lastBlock: null, DType.Float32);
             var wanted = features.Request(arguments, net.Loaded.Net, tuning.Precision);
-            var channels = net.Loaded.Net.Layout.Blocks[wanted.Blocks[0] - 1].OutChannels;
-            var request = new TrainHeadRequest(head.Config(arguments, FineTuneRecipes.Head(name, attention, wanted.Pools[0], channels)),
+            var config = line.Config ?? FineTuneRecipes.Head(name, line.Named!.Config(wanted.T.Count, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0]));
+            var request = new TrainHeadRequest(config,
                 head.Settings(arguments, recipe, arguments.GetValue(features.Seed), choose: false) with { Accumulate = arguments.GetValue(accumulate) })
             {
                 Subset = subset.Value(arguments),

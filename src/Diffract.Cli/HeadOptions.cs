@@ -1,16 +1,16 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Diffract.Features;
 using Diffract.Heads;
 using Diffract.Workflows;
 
 namespace Diffract.Cli;
 
-/// <summary>The options by which verbs say which head is trained and how.</summary>
+/// <summary>The options by which verbs say which heads are trained and how.</summary>
 sealed class HeadOptions
 {
-    public Option<string> Head { get; } = new("--head") { Description = "linear, mlp, attention or (train only) diffeed", DefaultValueFactory = _ => "linear" };
+    public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained together; diffeed: see --feedback", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
+    public Option<string?> Grid { get; } = new("--grid") { Description = "Heads to train together, as a JSON list", HelpName = "FILE" };
     public Option<string?> Hidden { get; } = new("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
     public Option<string> Recipe { get; } = new("--recipe") { Description = string.Join(", ", HeadRecipes.Names), DefaultValueFactory = _ => "default" };
     public Option<string?> ConfigFile { get; } = new("--head-config") { Description = "The head as JSON instead of the recipe's", HelpName = "FILE" };
@@ -20,14 +20,21 @@ sealed class HeadOptions
     public Option<string?> Decays { get; } = new("--decay") { Description = "Weight decays to choose among", HelpName = "LIST" };
     public Option<bool> Average { get; } = new("--average") { Description = "Test with logits averaged over the draws of noise (and a store's views)" };
 
-    public IEnumerable<Option> All => [Head, Hidden, Recipe, ConfigFile, Epochs, Batch, Rates, Decays, Average];
+    public IEnumerable<Option> All => [Head, Grid, Hidden, Recipe, ConfigFile, Epochs, Batch, Rates, Decays, Average];
 
-    public bool IsAttention(ParseResult arguments) => arguments.GetValue(Head) switch
+    /// <summary>The heads that are asked for.</summary>
+    /// <param name="pool">As the command line has it; null: not given.</param>
+    public IReadOnlyList<GridLine> Lines(ParseResult arguments, int? pool)
     {
-        "linear" or "mlp" => false,
-        "attention" or FeedbackOptions.Kind => true,
-        var kind => throw new ArgumentException($"--head {kind}: expected linear, mlp, attention or diffeed"),
-    };
+        if (arguments.GetValue(Grid) is { } grid)
+        {
+            return arguments.GetResult(Head) is { Implicit: false } || arguments.GetValue(ConfigFile) is not null ? throw new ArgumentException("--grid names the heads; leave --head and --head-config out")
+                : HeadGrid.Read(grid, arguments.GetValue(Recipe)!);
+        }
+        var hidden = arguments.GetValue(Hidden) is { } widths ? FeatureOptions.Numbers("--hidden", widths, ascending: false) : [];
+        var config = arguments.GetValue(ConfigFile) is { } file ? FromFile(file) : null;
+        return [.. arguments.GetValue(Head)!.Select(HeadName.Parse).Select(name => new GridLine(name.ToString(), new NamedHead(name, arguments.GetValue(Recipe)!) { Pool = pool, Hidden = hidden }, config))];
+    }
 
     /// <summary>A recipe with what the command line says instead.</summary>
     /// <param name="choose">False takes the recipe's usual learning rate and weight decay where the command line names none.</param>
@@ -44,18 +51,18 @@ sealed class HeadOptions
         };
     }
 
-    /// <summary>The head that the options describe, to be completed by a source.</summary>
-    /// <param name="standard">The recipe's.</param>
-    public HeadConfig Config(ParseResult arguments, HeadConfig standard)
+    /// <summary>True where the head is to have feedback (DifFeed).</summary>
+    public bool HasFeedback(ParseResult arguments) => arguments.GetValue(Head) is [FeedbackOptions.Kind];
+
+    /// <summary>The head on a second pass's maps: --head-config's, or the recipe's attention head.</summary>
+    /// <param name="maps">The whole maps that it reads.</param>
+    public HeadConfig Reader(ParseResult arguments, int steps, IReadOnlyList<FeatureSpec> maps) => arguments.GetValue(ConfigFile) is { } file ? FromFile(file)
+        : new NamedHead(HeadName.Parse("attention"), arguments.GetValue(Recipe)!).Config(steps, maps, poolAtHand: 1);
+
+    static HeadConfig FromFile(string path)
     {
-        if (arguments.GetValue(ConfigFile) is { } file)
-        {
-            using var document = JsonDocument.Parse(File.ReadAllText(file));
-            return HeadConfig.Parse(document.RootElement, file);
-        }
-        return arguments.GetValue(Head) != "mlp" ? standard
-            : standard is LinearConfig linear && arguments.GetValue(Hidden) is { } widths ? linear with { Hidden = FeatureOptions.Numbers("--hidden", widths, ascending: false) }
-            : throw new ArgumentException("--head mlp needs --hidden, such as --hidden 4096,2048");
+        using var document = JsonDocument.Parse(File.ReadAllText(path));
+        return HeadConfig.Parse(document.RootElement, path);
     }
 
     static double[] Reals(string option, string text) => [.. text.Split(',').Select(part => double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= 0 ? number

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Diffract.Features;
+using Diffract.Heads;
 using Diffract.Workflows;
 
 namespace Diffract.Cli;
@@ -24,30 +25,32 @@ static class TrainVerb
         {
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var folder = arguments.GetValue(output)!;
-            var result = arguments.GetValue(head.Head) == FeedbackOptions.Kind ? WithFeedback(arguments, folder, progress) : arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);
+            var results = head.HasFeedback(arguments) ? [("", WithFeedback(arguments, folder, progress))] : arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);
             progress.Dispose();
-            Show(result, folder, arguments.GetValue(json));
+            Show(results, folder, arguments.GetValue(json));
             return 0;
         });
         return verb;
 
-        HeadResult FromStore(ParseResult arguments, string folder, ConsoleProgress progress)
+        IReadOnlyList<(string Name, HeadResult Result)> FromStore(ParseResult arguments, string folder, ConsoleProgress progress)
         {
             if (look.All.FirstOrDefault(option => Given(arguments, option)) is { } stray)
             {
                 throw new ArgumentException($"{stray.Name} is for --live: a store holds centre crops (and mirrored ones with --views flip)");
             }
-            using var open = FeatureStore.Open(arguments.GetValue(store) ?? ExtractFirst(arguments, backbone, features, Path.Combine(folder, "features"), progress));
-            var pool = Given(arguments, features.Pool) ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : Math.Max(1, open.Request.Pools[0]);
-            var request = Request(arguments, pool, (int)open.Shape(open.Request.Names.First())[0], choose: true) with
+            var path = arguments.GetValue(store) ?? ExtractFirst(arguments, Path.Combine(folder, "features"), progress);
+            using var open = FeatureStore.Open(path);
+            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), open.Request.Pools[0], choose: true);
+            var source = new StoreSource(open);
+            if (plan.Count == 1)
             {
-                T = Given(arguments, features.T) ? FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!) : null,
-                Blocks = features.BlockList(arguments),
-            };
-            return TrainHead.Run(open, request, folder, progress.Report, Run.Cancellation);
+                return [("", TrainHead.Run(source, plan[0].Request, folder, progress.Report, Run.Cancellation))];
+            }
+            Console.Error.WriteLine(TrainHeads.Estimate(source, plan));
+            return [.. plan.Select(head => head.Name).Zip(TrainHeads.Run(source, plan, folder, memory: null, progress.Report, Run.Cancellation))];
         }
 
-        HeadResult Live(ParseResult arguments, string folder, ConsoleProgress progress)
+        IReadOnlyList<(string Name, HeadResult Result)> Live(ParseResult arguments, string folder, ConsoleProgress progress)
         {
             if (arguments.GetValue(store) is not null)
             {
@@ -58,8 +61,9 @@ static class TrainVerb
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
             var wanted = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
             using var source = new LiveSource(net.Backbone, items, wanted, look.Config(arguments), features.Options(arguments), net.Device);
-            var request = Request(arguments, wanted.Pools[0], net.Loaded.Net.Layout.Blocks[wanted.Blocks[0] - 1].OutChannels, choose: false);
-            return TrainHead.Run(source, request, folder, progress.Report, Run.Cancellation);
+            var plan = Plan(arguments, wanted.T, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0], choose: false);
+            return plan.Count == 1 ? [("", TrainHead.Run(source, plan[0].Request, folder, progress.Report, Run.Cancellation))]
+                : throw new ArgumentException("--live trains one head at a time; several are trained together from a store");
         }
 
         // What the second pass goes on from does not change while it is trained: it is read from a store, or made anew each epoch with fresh noise.
@@ -72,7 +76,8 @@ static class TrainVerb
             }
             var layout = backbone.Layout(arguments);
             int[] read = features.BlockList(arguments) ?? [FeatureRequest.DefaultBlock(layout)];
-            var reader = head.Config(arguments, HeadRecipes.Head(arguments.GetValue(head.Recipe)!, attention: true, pool: 1, layout.Blocks[read[0] - 1].OutChannels));
+            var (steps, side) = (FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!), layout.Config.ImageSize);
+            var reader = head.Reader(arguments, steps.Length, [.. read.Select(b => FeatureSpec.Of(layout, b, side, side))]);
             var config = feedback.Head(arguments, layout, reader, read, arguments.GetValue(features.Class));
             using var net = backbone.Open(arguments, config.Deepest);
             net.Loaded.Net.Recompute = arguments.GetValue(feedback.Recompute);
@@ -95,11 +100,40 @@ static class TrainVerb
             return TrainHead.Run(new StoreSource(open, net.Backbone, net.Device), request, folder, progress.Report, Run.Cancellation);
         }
 
-        TrainHeadRequest Request(ParseResult arguments, int pool, int channels, bool choose)
+        // The heads for the maps at hand.
+        IReadOnlyList<PlannedHead> Plan(ParseResult arguments, IReadOnlyList<int> ts, IReadOnlyList<FeatureSpec> maps, int pool, bool choose)
         {
-            var (name, attention) = (arguments.GetValue(head.Recipe)!, head.IsAttention(arguments));
-            var recipe = head.Settings(arguments, HeadRecipes.Get(name, attention), arguments.GetValue(features.Seed), choose);
-            return new(head.Config(arguments, HeadRecipes.Head(name, attention, pool, channels)), recipe) { Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
+            var (t, blocks) = (Given(arguments, features.T) ? FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!) : null, features.BlockList(arguments));
+            var given = Given(arguments, features.Pool) ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : (int?)null;
+            return [.. head.Lines(arguments, given).Select(line =>
+            {
+                var (steps, read) = (line.T ?? t, line.Blocks ?? blocks);
+                var known = read is null ? maps : [.. maps.Where(map => read.Contains(map.Block))];
+                var recipe = head.Settings(arguments, line.Named?.Settings ?? HeadRecipes.Get(arguments.GetValue(head.Recipe)!, attention: line.Config is not LinearConfig), arguments.GetValue(features.Seed), choose);
+                recipe = recipe with { LearningRates = line.LearningRates ?? recipe.LearningRates, WeightDecays = line.WeightDecays ?? recipe.WeightDecays };
+                return new PlannedHead(line.Name, new(line.Config ?? line.Named!.Config((steps ?? ts).Count, known.Count > 0 ? known : maps, pool), recipe)
+                {
+                    T = steps, Blocks = read, Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average),
+                });
+            })];
+        }
+
+        string ExtractFirst(ParseResult arguments, string folder, ConsoleProgress progress)
+        {
+            Require(arguments, backbone, features);
+            var items = features.Items(arguments);
+            using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
+            var request = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
+            if (!Given(arguments, features.Pool))                                          // as the heads need it
+            {
+                var layout = net.Loaded.Net.Layout;
+                var heads = Plan(arguments, request.T, NamedHead.MapsOf(layout, request), request.Pools[0], choose: true);
+                request = request with { Pools = [.. heads.SelectMany(planned => HeadInputs.PoolsFor(planned.Request.Head, layout, request, planned.Request.Blocks)).Distinct().Order()] };
+            }
+            var summary = Extract.Run(net.Backbone, items, request, folder, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
+            progress.Dispose();
+            ExtractVerb.Show(folder, summary, items, json: false);
+            return folder;
         }
     }
 
@@ -113,17 +147,33 @@ static class TrainVerb
         }
     }
 
-    static string ExtractFirst(ParseResult arguments, BackboneOptions backbone, FeatureOptions features, string folder, ConsoleProgress progress)
+    static void Show(IReadOnlyList<(string Name, HeadResult Result)> heads, string folder, bool json)
     {
-        Require(arguments, backbone, features);
-        var items = features.Items(arguments);
-        using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
-        var request = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
-        var summary = Extract.Run(net.Backbone, items, request, folder, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
-        progress.Dispose();
-        ExtractVerb.Show(folder, summary, items, json: false);
-        return folder;
+        if (heads is [var (_, only)])
+        {
+            Show(only, folder, json);
+            return;
+        }
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(heads.Select(head => new { head.Name, head.Result }), JsonOutput.Options));
+            return;
+        }
+        var table = new TextTable("head", ">parameters", ">learning rate", ">weight decay", ">held out %", ">top-1 %", "interval", ">top-5 %");
+        foreach (var (name, result) in heads)
+        {
+            var (chosen, test) = (result.Chosen, result.Test);
+            table.Add(name, Text($"{result.Parameters:n0}"), Text($"{chosen?.LearningRate}"), Text($"{chosen?.WeightDecay}"), Text($"{100 * chosen?.HeldOutAccuracy:f2}"),
+                Text($"{100 * test.Top1:f2}"), Text($"{100 * test.Low:f2} to {100 * test.High:f2}"), Text($"{100 * test.Top5:f2}"));
+        }
+        var lines = new StringWriter();
+        table.Write(lines);
+        File.WriteAllText(Path.Combine(folder, "heads.txt"), lines.ToString());
+        Console.Write(lines);
+        Console.WriteLine($"{heads[0].Result.Test.Pictures:n0} test pictures; each head's file and result: {Path.Combine(folder, "HEAD")}; the table: {Path.Combine(folder, "heads.txt")}");
     }
+
+    static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     internal static void Show(HeadResult result, string folder, bool json)
     {

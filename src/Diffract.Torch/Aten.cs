@@ -24,6 +24,7 @@ public static class Aten
     public static Tensor Dropout(Tensor x, double probability, bool training) => Dispatcher.Call("aten::dropout", x, probability, training);
     public static Tensor Embedding(Tensor weight, Tensor indices) => Dispatcher.Call("aten::embedding", weight, indices);
     public static Tensor AvgPool2d(Tensor x, int size, int? stride = null) => Dispatcher.Call("aten::avg_pool2d", x, Pair(size), Pair(stride ?? size));
+    public static Tensor MaxPool2d(Tensor x, int size) => Dispatcher.Call("aten::max_pool2d", x, Pair(size), Pair(size));
     public static Tensor AdaptiveAvgPool2d(Tensor x, int size) => AdaptiveAvgPool2d(x, size, size);
     public static Tensor AdaptiveAvgPool2d(Tensor x, long height, long width) => Dispatcher.Call("aten::adaptive_avg_pool2d", x, (long[])[height, width]);
     public static Tensor UpsampleNearest2d(Tensor x, long height, long width) => Dispatcher.Call("aten::upsample_nearest2d", x, (long[])[height, width]);

@@ -12,6 +12,9 @@ namespace Diffract.Cli.Bench;
 /// <param name="Title">What is measured, in a line.</param>
 sealed record Comparison(string Name, string Title, IReadOnlyList<Contender> Contenders, IReadOnlyList<(string Ours, string Theirs)> Ratios)
 {
+    /// <summary>Further lines below the table, from what was measured.</summary>
+    public Func<IReadOnlyList<Outcome>, IEnumerable<string>> Notes { get; init; } = _ => [];
+
     public int Run(BenchOptions options, ParseResult arguments)
     {
         var rounds = arguments.GetValue(options.Repeat);
@@ -66,6 +69,10 @@ sealed record Comparison(string Name, string Title, IReadOnlyList<Contender> Con
         {
             Line($"| {ours} : {theirs} | {Ratio(outcomes, ours, theirs):f2} |");
         }
+        foreach (var note in Notes(outcomes))
+        {
+            Line($"\n{note}");
+        }
         return text.ToString();
     }
 
@@ -75,11 +82,12 @@ sealed record Comparison(string Name, string Title, IReadOnlyList<Contender> Con
         machine = new { machine.Processor, machine.Cores, machine.CoreLimit, machine.KernelPath, machine.Memory }, environment = Diagnosis.UserEnvironment(),
         contenders = outcomes.Select(one => new { one.Contender.Name, secondsPerPicture = one.Median, one.Least, one.Most, one.PeakBytes, one.Turns }),
         ratios = Ratios.Select(pair => new { pair.Ours, pair.Theirs, timesAsFast = Ratio(outcomes, pair.Ours, pair.Theirs) }),
+        notes = Notes(outcomes),
     }, JsonOutput.Indented);
 
     static double Ratio(IReadOnlyList<Outcome> outcomes, string ours, string theirs) => Of(outcomes, theirs).Median / Of(outcomes, ours).Median;
 
-    static Outcome Of(IReadOnlyList<Outcome> outcomes, string name) => outcomes.First(one => one.Contender.Name == name);
+    internal static Outcome Of(IReadOnlyList<Outcome> outcomes, string name) => outcomes.First(one => one.Contender.Name == name);
 
     static string Set() => Diagnosis.UserEnvironment() is { Count: > 0 } set ? $" Set in the environment: {string.Join(" ", set.Where(pair => !Path.IsPathRooted(pair.Value)).Select(pair => $"{pair.Key}={pair.Value}"))}." : "";
 

@@ -21,7 +21,7 @@ public abstract record HeadConfig
     /// <summary>Outputs.</summary>
     public int Classes { get; init; }
 
-    /// <summary>"linear", "mlp", "attention" or "diffeed".</summary>
+    /// <summary>"linear", "mlp", "cnn", "attention" or "diffeed".</summary>
     public abstract string Kind { get; }
 
     /// <summary>The deepest block that is needed of the net.</summary>

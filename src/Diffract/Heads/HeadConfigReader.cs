@@ -36,6 +36,14 @@ sealed class HeadConfigReader
                     _faults.Add("kind is mlp and hidden is not given; expected a list of widths, or kind linear");
                 }
                 return linear;
+            case "cnn":
+                CheckKeys("", json, [.. common, "widths", "padding", "pool"]);
+                var cnn = new CnnConfig();
+                return cnn with
+                {
+                    Widths = Find(json, "widths") is null ? cnn.Widths : Integers(json, "widths"), Padding = Integer(json, "padding", cnn.Padding), Pool = Integer(json, "pool", cnn.Pool),
+                    Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
+                };
             case "attention":
                 CheckKeys("", json, [.. common, "tokens", "dim", "depth", "heads", "mlpRatio"]);
                 var attention = new AttentionConfig();
@@ -50,7 +58,7 @@ sealed class HeadConfigReader
                 CheckKeys("", json, [.. common, "unet", "feedback", "reader", "readBlocks", "class"]);
                 return Feedback(json);
             default:
-                _faults.Add(kind is null ? "expected an object with a kind: linear, mlp, attention or diffeed" : $"kind is '{kind}', expected linear, mlp, attention or diffeed");
+                _faults.Add(kind is null ? "expected an object with a kind: linear, mlp, cnn, attention or diffeed" : $"kind is '{kind}', expected linear, mlp, cnn, attention or diffeed");
                 return null;
         }
     }

@@ -17,7 +17,7 @@ public sealed class LinearGrid
     readonly LinearConfig _config;
     readonly BatchNorm1d? _norm;
     readonly IReadOnlyList<KeyValuePair<string, Tensor>> _normState = [];
-    readonly Tensor _weight, _bias, _rates, _decays;
+    readonly Tensor _weight, _bias;
 
     /// <param name="p">In a store of its own. The parameters are "weight" (K, classes, inputs) and "bias" (K, classes, 1).</param>
     /// <exception cref="HeadConfigException">The configuration is at fault or has hidden layers, or there is no candidate.</exception>
@@ -37,14 +37,12 @@ public sealed class LinearGrid
         }
         _weight = p.Get("weight", [k, .. one], stack => Repeat(stack, one, Inits.KaimingUniform));
         _bias = p.Get("bias", [k, config.Classes, 1], stack => Repeat(stack, [config.Classes, 1], Inits.BiasOf(one)));
-        _rates = p.GetBuffer("rates", [k, 1, 1], rates => Set(rates, candidates.Select(c => c.LearningRate)));
-        _decays = p.GetBuffer("decays", [k, 1, 1], decays => Set(decays, candidates.Select(c => c.WeightDecay)));
     }
 
     public IReadOnlyList<GridCandidate> Candidates { get; }
 
     /// <summary>For an optimiser, whose learning rate is multiplied by each candidate's.</summary>
-    public ParameterGroup Group => new([_weight, _bias]) { Scales = _rates, WeightDecays = _decays };
+    public ParameterGroup Group => new([_weight, _bias]) { Scales = [.. Candidates.Select(c => c.LearningRate)], WeightDecays = [.. Candidates.Select(c => c.WeightDecay)] };
 
     /// <param name="x">(N, inputs) from <see cref="LinearConfig.Vector"/>.</param> <param name="training">As for <see cref="Head.Forward"/>.</param>
     /// <returns>Logits (N, K, classes).</returns>
@@ -107,6 +105,4 @@ public sealed class LinearGrid
         init(one);
         stack.Copy_(one);
     }
-
-    static void Set(Tensor tensor, IEnumerable<double> values) => values.Select(value => (float)value).ToArray().CopyTo(tensor.Span<float>());
 }

@@ -21,17 +21,18 @@ public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bia
     }
 }
 
-/// <summary>A k x k convolution with padding that keeps the size (at stride 1).</summary>
+/// <summary>A k x k convolution, with padding that keeps the size (at stride 1, k odd) unless another is given.</summary>
 /// <param name="groups">Parts into which the channels fall, each convolved by itself; as many as there are channels: depthwise.</param>
-public sealed class Conv2d(Params p, long inChannels, long outChannels, int kernel, int stride = 1, bool bias = true, Init? init = null, int groups = 1)
+public sealed class Conv2d(Params p, long inChannels, long outChannels, int kernel, int stride = 1, bool bias = true, Init? init = null, int groups = 1, int? padding = null)
 {
     readonly Tensor _weight = p.Get("weight", [outChannels, inChannels / groups, kernel, kernel], init ?? Inits.KaimingUniform);
     readonly Tensor? _bias = bias ? p.Get("bias", [outChannels], init ?? Inits.BiasOf(outChannels, inChannels / groups, kernel, kernel)) : null;
+    readonly int _padding = padding ?? kernel / 2;
 
     public Tensor Forward(Tensor x)                                                        // (N, in, H, W) -> (N, out, H / stride, W / stride)
     {
         var (weight, bias) = (_weight.To(x.DType), _bias?.To(x.DType));
-        return groups == 1 && Kernels.SplitsChannels(x, kernel) ? InParts(x, weight, bias) : Aten.Conv2d(x, weight, bias, stride, kernel / 2, groups);
+        return groups == 1 && Kernels.SplitsChannels(x, kernel) ? InParts(x, weight, bias) : Aten.Conv2d(x, weight, bias, stride, _padding, groups);
     }
 
     // The sum of convolutions over 2^n channels each: 96 as 64 and 32.
@@ -42,7 +43,7 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
         for (long first = 0; first < inChannels;)
         {
             var count = 1L << (63 - System.Numerics.BitOperations.LeadingZeroCount((ulong)(inChannels - first)));
-            var part = Aten.Conv2d(x.Narrow(1, first, count), weight.Narrow(1, first, count), first == 0 ? bias : null, stride, kernel / 2);
+            var part = Aten.Conv2d(x.Narrow(1, first, count), weight.Narrow(1, first, count), first == 0 ? bias : null, stride, _padding);
             sum = sum is null ? part : sum + part;
             first += count;
         }

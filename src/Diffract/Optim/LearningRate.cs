@@ -8,7 +8,7 @@ public static class LearningRate
 
     /// <summary>Rises linearly over the warm-up, then falls to 0 along half a cosine.</summary>
     public static Func<long, double> WarmupCosine(double peak, long warmup, long total) => step => step < warmup
-        ? peak * (step + 1) / warmup
+        ? peak * ((double)(step + 1) / warmup)
         : peak * 0.5 * (1 + Math.Cos(Math.PI * Math.Min(1, (double)(step - warmup) / Math.Max(1, total - warmup))));
 
     public static Func<long, double> Constant(double rate) => _ => rate;

@@ -8,16 +8,19 @@ namespace Diffract.Optim;
 /// <param name="WeightDecay">As each optimiser defines it; at least 0.</param>
 public sealed record ParameterGroup(IReadOnlyList<Tensor> Parameters, double Scale = 1, double WeightDecay = 0)
 {
-    /// <summary>For parameters that stack K models: a further factor of the learning rate for each, (K, 1, ...), broadcast to the parameters; null for one model.</summary>
-    public Tensor? Scales { get; init; }
+    /// <summary>For parameters that stack K models along their first dimension: a further factor of the learning rate for each; null for one model.</summary>
+    public IReadOnlyList<double>? Scales { get; init; }
 
     /// <summary>Likewise a weight decay for each, in place of <see cref="WeightDecay"/>.</summary>
-    public Tensor? WeightDecays { get; init; }
+    public IReadOnlyList<double>? WeightDecays { get; init; }
 }
 
 /// <summary>Moves parameters against their gradients.</summary>
 public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposable
 {
+    // Of a large parameter so many elements are moved at a time: what an operator writes is then still in the cache when the next reads it.
+    const long Part = 1 << 15;
+
     protected IReadOnlyList<ParameterGroup> Groups { get; } = groups;
 
     /// <summary>Step size of the next <see cref="Step"/>.</summary>
@@ -39,7 +42,7 @@ public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposa
             {
                 if (parameter.Grad is { } gradient)
                 {
-                    Move(parameter, gradient, index, group, number);
+                    Move([parameter, gradient, .. StateOf(index)], group, number);
                     parameter.ClearGrad();
                 }
                 index++;
@@ -47,10 +50,43 @@ public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposa
         }
     }
 
-    /// <summary>Moves one parameter.</summary>
-    /// <param name="index">Its number over all groups.</param> <param name="group">Its settings; the step size is <see cref="LearningRate"/> times its scale.</param>
-    /// <param name="number">Steps taken before, from 0.</param>
-    protected abstract void Move(Tensor parameter, Tensor gradient, int index, ParameterGroup group, long number);
+    void Move(Tensor[] tensors, ParameterGroup group, long number)
+    {
+        if (group.Scales is null && group.WeightDecays is null)
+        {
+            MoveInParts(tensors, LearningRate * group.Scale, group.WeightDecay, number);
+            return;
+        }
+        for (var k = 0; k < tensors[0].Size(0); k++)
+        {
+            MoveInParts([.. tensors.Select(tensor => tensor.Select(0, k))], LearningRate * group.Scale * (group.Scales?[k] ?? 1), group.WeightDecays?[k] ?? group.WeightDecay, number);
+        }
+    }
+
+    void MoveInParts(Tensor[] tensors, double learningRate, double weightDecay, long number)
+    {
+        var elements = tensors[0].Elements;
+        if (elements <= Part || tensors[0].Device != Device.Cpu || !tensors.All(tensor => tensor.IsContiguous))
+        {
+            Move(tensors[0], tensors[1], tensors[2..], learningRate, weightDecay, number);
+            return;
+        }
+        Tensor[] flat = [.. tensors.Select(tensor => tensor.Flatten())];
+        for (long first = 0; first < elements; first += Part)
+        {
+            using var scope = new TensorScope();
+            Tensor[] some = [.. flat.Select(tensor => tensor.Narrow(0, first, Math.Min(Part, elements - first)))];
+            Move(some[0], some[1], some[2..], learningRate, weightDecay, number);
+        }
+    }
+
+    /// <summary>What belongs to a parameter, of its shape.</summary>
+    /// <param name="index">Its number over all groups.</param>
+    protected abstract Tensor[] StateOf(int index);
+
+    /// <summary>Moves a parameter, or some elements of one: each by itself, whatever its neighbours are.</summary>
+    /// <param name="state">The same elements of what <see cref="StateOf"/> gives.</param> <param name="number">Steps taken before, from 0.</param>
+    protected abstract void Move(Tensor parameter, Tensor gradient, Tensor[] state, double learningRate, double weightDecay, long number);
 
     public virtual void Dispose() { }
 }
@@ -60,18 +96,10 @@ public sealed class Sgd(IReadOnlyList<ParameterGroup> groups) : Optimizer(groups
 {
     public override IEnumerable<KeyValuePair<string, Tensor>> State => [];
 
-    protected override void Move(Tensor parameter, Tensor gradient, int index, ParameterGroup group, long number)
-    {
-        if (group.WeightDecays is { } decays)
-        {
-            gradient = gradient + parameter * decays;
-        }
-        else if (group.WeightDecay > 0)
-        {
-            gradient = gradient + parameter * group.WeightDecay;
-        }
-        parameter.Add_(group.Scales is { } scales ? gradient * scales : gradient, -LearningRate * group.Scale);
-    }
+    protected override Tensor[] StateOf(int index) => [];
+
+    protected override void Move(Tensor parameter, Tensor gradient, Tensor[] state, double learningRate, double weightDecay, long number) =>
+        parameter.Add_(weightDecay > 0 ? gradient + parameter * weightDecay : gradient, -learningRate);
 }
 
 /// <summary>Adam with decoupled weight decay; with decay 0 it is Adam.</summary>
@@ -93,23 +121,19 @@ public sealed class AdamW : Optimizer
 
     public override IEnumerable<KeyValuePair<string, Tensor>> State => _moments.SelectMany((moment, i) => new KeyValuePair<string, Tensor>[] { new($"{i}.mean", moment.Mean), new($"{i}.square", moment.Square) });
 
-    protected override void Move(Tensor parameter, Tensor gradient, int index, ParameterGroup group, long number)
+    protected override Tensor[] StateOf(int index) => [_moments[index].Mean, _moments[index].Square];
+
+    protected override void Move(Tensor parameter, Tensor gradient, Tensor[] state, double learningRate, double weightDecay, long number)
     {
-        var (mean, square) = _moments[index];
-        var learningRate = LearningRate * group.Scale;
+        var (mean, square) = (state[0], state[1]);
         mean.Lerp_(gradient, 1 - _beta1);
         square.Mul_(_beta2).AddCMul_(gradient, gradient, 1 - _beta2);
-        if (group.WeightDecays is { } decays)
+        if (weightDecay > 0)
         {
-            parameter.Mul_(1 - (group.Scales is { } s ? decays * s : decays) * learningRate);
-        }
-        else if (group.WeightDecay > 0)
-        {
-            var shrink = learningRate * group.WeightDecay;
-            _ = group.Scales is { } s ? parameter.Mul_(1 - s * shrink) : parameter.Mul_(1 - shrink);
+            parameter.Mul_(1 - learningRate * weightDecay);
         }
         var size = square.Sqrt().Mul_(1 / Math.Sqrt(1 - Math.Pow(_beta2, number + 1)));
-        parameter.AddCDiv_(group.Scales is { } scales ? mean * scales : mean, size + _epsilon, -learningRate / (1 - Math.Pow(_beta1, number + 1)));
+        parameter.AddCDiv_(mean, size + _epsilon, -learningRate / (1 - Math.Pow(_beta1, number + 1)));
     }
 
     public override void Dispose()

@@ -42,7 +42,7 @@ public static class Bench
     {
         var x = Aten.Randn([batch, net.Config.InChannels, net.Config.ImageSize, net.Config.ImageSize]);
         var t = Aten.Full([batch], 150, DType.Int64);
-        return Sample(store, batch, warmUp: 1, repeat, _ => net.ForwardFeatures(x, t, [block]));
+        return Sample(Bytes(store), batch, warmUp: 1, repeat, _ => net.ForwardFeatures(x, t, [block]));
     }
 
     /// <summary>Whole steps of pre-training: noise, pass, loss, gradients, AdamW; the average of the weights is left out.</summary>
@@ -57,7 +57,7 @@ public static class Bench
         var recipe = new PretrainConfig { Net = config };
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(recipe.NoiseSchedule));
         using var optimizer = new AdamW([new([.. store.Parameters.Values], WeightDecay: recipe.WeightDecay)]) { LearningRate = recipe.LearningRate };
-        return Sample(store, batch, warmUp: 2, repeat, step =>
+        return Sample(Bytes(store), batch, warmUp: 2, repeat, step =>
         {
             var x0 = Aten.Rand([batch, config.InChannels, config.ImageSize, config.ImageSize]) * 2 - 1;
             Pretrain.Loss(net, diffusion, x0).Backward();
@@ -88,7 +88,7 @@ public static class Bench
         });
     }
 
-    static BenchSample Sample(ParameterStore store, int batch, int warmUp, int repeat, Action<int> action)
+    internal static BenchSample Sample(long weightBytes, int pictures, int warmUp, int repeat, Action<int> action)
     {
         var seconds = new List<double>();
         for (var i = 0; i < warmUp + repeat; i++)
@@ -98,11 +98,13 @@ public static class Bench
             action(i);
             if (i >= warmUp)
             {
-                seconds.Add(clock.Elapsed.TotalSeconds / batch);
+                seconds.Add(clock.Elapsed.TotalSeconds / pictures);
             }
         }
-        return new(seconds, PeakMemory("self"), store.Parameters.Values.Sum(p => p.Elements * p.DType.Size()), Torch.Torch.Threads, EngineFacts.Describe());
+        return new(seconds, PeakMemory("self"), weightBytes, Torch.Torch.Threads, EngineFacts.Describe());
     }
+
+    static long Bytes(ParameterStore store) => store.Parameters.Values.Sum(p => p.Elements * p.DType.Size());
 
     /// <summary>The most memory that a process has held, in bytes; null where the system does not tell.</summary>
     /// <param name="process">"self", or its number.</param>

@@ -89,7 +89,7 @@ public static class DemoPage
         using var head = TrainedHead.Open(Path.Combine(folder, "attention", TrainHead.HeadFileName));
         using var store = FeatureStore.Open(Path.Combine(folder, "pretrained"));
         var (right, wrong) = (new List<(Picture, string)>(), new List<(Picture, string)>());
-        HeadTraining.Evaluate(new StoreSource(store), head.Inputs, [.. store.RowsOf(PictureSplit.Test).Take(200)], maps => head.Head.Forward(maps, training: false), take: (logits, rows) =>
+        HeadEvaluation.Run(new StoreSource(store), head.Inputs, [.. store.RowsOf(PictureSplit.Test).Take(200)], maps => head.Head.Forward(maps, training: false), take: (logits, rows) =>
         {
             var probabilities = logits.Softmax(1).ToArray<float>();
             for (var i = 0; i < rows.Length; i++)

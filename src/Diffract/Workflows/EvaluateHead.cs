@@ -36,7 +36,7 @@ public static class EvaluateHead
         }
         var source = new StoreSource(store, backbone, device);
         head.Use(backbone);
-        return Score.Of(HeadTraining.Evaluate(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation), head.ClassNames);
+        return Score.Of(HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation), head.ClassNames);
     }
 
     /// <summary>Probabilities for picture files.</summary>

@@ -27,10 +27,11 @@ public static class FineTuneRecipes
         };
     }
 
-    /// <inheritdoc cref="HeadRecipes.Head"/>
-    public static HeadConfig Head(string name, bool attention, int pool, int channels) => (name, HeadRecipes.Head(name, attention, pool, channels)) switch
+    /// <summary>The head of a recipe of probing as that of fine-tuning.</summary>
+    /// <param name="name">One of <see cref="HeadRecipes.Names"/>.</param>
+    public static HeadConfig Head(string name, HeadConfig probing) => (name, probing) switch
     {
-        ("2307.08702", LinearConfig linear) => linear with { BatchNorm = true },
-        var (_, head) => head,
+        ("2307.08702", LinearConfig { Hidden.Count: 0 } linear) => linear with { BatchNorm = true },
+        _ => probing,
     };
 }

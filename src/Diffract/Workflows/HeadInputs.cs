@@ -1,5 +1,6 @@
 using Diffract.Features;
 using Diffract.Heads;
+using Diffract.Models;
 using Diffract.Torch;
 
 namespace Diffract.Workflows;
@@ -45,21 +46,33 @@ public sealed class HeadInputs
 
     /// <summary>The head's maps of some rows, each row with its own view and draw.</summary>
     /// <param name="pick">From a place in <paramref name="rows"/> to the view and draw there.</param>
-    public IReadOnlyDictionary<FeatureKey, Tensor> Gather(FeatureStore store, ReadOnlySpan<int> rows, Func<int, (int View, int Draw)> pick)
+    /// <param name="gathered">Maps of these rows that were read before, by name without view and draw: they are not read again, and what is read is added. May be null.</param>
+    public IReadOnlyDictionary<FeatureKey, Tensor> Gather(FeatureStore store, ReadOnlySpan<int> rows, Func<int, (int View, int Draw)> pick, Dictionary<FeatureName, Tensor>? gathered = null)
     {
+        gathered ??= [];
         var maps = new Dictionary<FeatureKey, Tensor>();
         var names = new FeatureName[rows.Length];
         foreach (var key in Head.Keys)
         {
+            if (gathered.TryGetValue(Name(key), out var before))
+            {
+                maps[key] = before;
+                continue;
+            }
             for (var i = 0; i < rows.Length; i++)
             {
                 var (view, draw) = pick(i);
                 names[i] = Name(key, view, draw);
             }
-            maps[key] = store.Gather(names, rows);
+            maps[key] = gathered[Name(key)] = store.Gather(names, rows);
         }
         return maps;
     }
+
+    /// <summary>The pools that an extraction keeps for a head: 0 where it reads whole maps.</summary>
+    /// <param name="blocks">Of the request, that the head reads; null: all.</param>
+    public static IEnumerable<int> PoolsFor(HeadConfig head, UNetLayout layout, FeatureRequest request, IReadOnlyList<int>? blocks = null) =>
+        (blocks ?? request.Blocks).Select(block => Pool(head, block, pools: null, Math.Min(request.Height, request.Width) / layout.Blocks[block - 1].OutStride));
 
     // Exactly what the head pools to, or the whole map, or one whose windows the head's windows join evenly.
     static int Pool(HeadConfig head, int block, IReadOnlyList<int>? pools, int side)

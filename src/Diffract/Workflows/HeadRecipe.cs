@@ -57,7 +57,7 @@ public static class HeadRecipes
 
     static readonly double[] AdamRates = [1e-4, 3e-4, 1e-3, 3e-3];
 
-    /// <param name="name">One of <see cref="Names"/>.</param> <param name="attention">True for attention heads, false for linear ones and MLPs.</param>
+    /// <param name="name">One of <see cref="Names"/>.</param> <param name="attention">True for attention heads and CNNs, false for linear ones and MLPs.</param>
     /// <exception cref="ArgumentException">Another name.</exception>
     public static HeadRecipe Get(string name, bool attention) => name switch
     {
@@ -96,14 +96,18 @@ public static class HeadRecipes
         About = "SGD without momentum, 28 epochs, times 0.1 every 7, batch 4 x 4, learning rate as in the released script for feedback", LearningRates = [1e-2], BatchSize = 16,
     };
 
-    /// <summary>The head that a recipe's source describes, to be completed with steps, blocks and classes.</summary>
-    /// <param name="channels">Of the maps, for our own attention head, which is as wide as they are.</param>
-    public static HeadConfig Head(string name, bool attention, int pool, int channels) => (name, attention) switch
+    /// <summary>The head of a kind that a recipe's source describes, to be completed with steps, blocks and classes.</summary>
+    /// <param name="kind">As in <see cref="HeadName"/>.</param> <param name="pool">For linear heads and MLPs.</param>
+    /// <param name="channels">Of the maps, for attention heads that are as wide as they are.</param>
+    /// <exception cref="ArgumentException">The source has no such head.</exception>
+    public static HeadConfig Head(string name, string kind, int pool, int channels) => (name, kind) switch
     {
-        ("default", false) => new LinearConfig { Pool = pool, BatchNorm = true },
-        (_, false) => new LinearConfig { Pool = pool },
-        ("default", true) => new AttentionConfig { Dim = Math.Clamp(channels / 64 * 64, 64, 1024), Heads = Math.Clamp(channels / 64, 1, 16), Depth = 2, Tokens = new TokenConfig.Projected(16, TokenNorm.Channels) },
-        ("2307.08702", true) => new AttentionConfig { Tokens = new TokenConfig.Pooled(2), Dim = channels, Heads = channels % 8 == 0 ? 8 : 1, Depth = 5 },
+        ("default", "linear" or "mlp") => new LinearConfig { Pool = pool, BatchNorm = true },
+        (_, "linear" or "mlp") => new LinearConfig { Pool = pool },
+        ("released-code", "cnn") => throw new ArgumentException("the released code has no CNN head; take the recipe 2307.08702, which describes it, or default"),
+        (_, "cnn") => new CnnConfig { Widths = [channels, channels] },
+        ("default", _) => new AttentionConfig { Dim = Math.Clamp(channels / 64 * 64, 64, 1024), Heads = Math.Clamp(channels / 64, 1, 16), Depth = 2, Tokens = new TokenConfig.Projected(16, TokenNorm.Channels) },
+        ("2307.08702", _) => new AttentionConfig { Tokens = new TokenConfig.Pooled(2), Dim = channels, Heads = channels % 8 == 0 ? 8 : 1, Depth = 5 },
         _ => new AttentionConfig(),
     };
 }

@@ -17,6 +17,10 @@ public readonly record struct RowLook(int Row, PictureView View, int Draw);
 /// <param name="Rows">In order; fewer than were asked for where pictures could not be read.</param> <param name="Maps">(N, C, h, w) for each key of the head.</param> <param name="Labels">(N) int64.</param>
 public sealed record HeadBatch(int[] Rows, IReadOnlyDictionary<FeatureKey, Tensor> Maps, Tensor Labels);
 
+/// <summary>What several heads see of the same rows.</summary>
+/// <param name="Maps">Each head's, in order; heads may share tensors.</param>
+public sealed record SharedBatch(int[] Rows, IReadOnlyList<IReadOnlyDictionary<FeatureKey, Tensor>> Maps, Tensor Labels);
+
 /// <summary>Labelled pictures as rows that give a head its maps: read from a store, or made from the pictures anew.</summary>
 public abstract class HeadSource
 {
@@ -71,6 +75,12 @@ public abstract class HeadSource
     /// <summary>Batches of the given sizes, in order; their tensors belong to the scope in which the next is asked for.</summary>
     /// <param name="looks">May be long: what is asked for is computed then.</param> <param name="sizes">Looks of each batch, at least 1; they add up to all of them.</param>
     public abstract IEnumerable<HeadBatch> Load(HeadInputs inputs, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default);
+
+    /// <summary>As <see cref="Load"/>, for several heads at once; what more than one of them reads is made once.</summary>
+    /// <exception cref="TrainException">This source serves one head at a time.</exception>
+    public virtual IEnumerable<SharedBatch> LoadFor(IReadOnlyList<HeadInputs> heads, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default) =>
+        heads.All(inputs => inputs == heads[0]) ? Load(heads[0], looks, sizes, cancellation).Select(batch => new SharedBatch(batch.Rows, [.. heads.Select(_ => batch.Maps)], batch.Labels))
+            : throw new TrainException($"{Name} serves one head at a time; several are trained together from a feature store: extract one first.");
 
     /// <summary>Weights of the source that are trained together with a head, where there are any; their learning rates are a head's times their scale.</summary>
     public virtual IReadOnlyList<ParameterGroup> Trained(double weightDecay) => [];

@@ -50,7 +50,10 @@ public sealed class StoreSource : HeadSource
         return new(row, new PictureView(chance % (ulong)_store.Request.Views == 1), (int)((chance >> 8) % (ulong)_store.Request.Draws));
     }
 
-    public override IEnumerable<HeadBatch> Load(HeadInputs inputs, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default)
+    public override IEnumerable<HeadBatch> Load(HeadInputs inputs, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default) =>
+        LoadFor([inputs], looks, sizes, cancellation).Select(batch => new HeadBatch(batch.Rows, batch.Maps[0], batch.Labels));
+
+    public override IEnumerable<SharedBatch> LoadFor(IReadOnlyList<HeadInputs> heads, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default)
     {
         var at = 0;
         foreach (var size in sizes)
@@ -59,10 +62,12 @@ public sealed class StoreSource : HeadSource
             RowLook[] batch = [.. Enumerable.Range(at, size).Select(i => looks[i])];
             at += size;
             int[] rows = [.. batch.Select(look => look.Row)];
-            var maps = inputs.Gather(_store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw));
-            yield return new(rows, Device.IsCpu ? maps : maps.ToDictionary(pair => pair.Key, pair => pair.Value.To(Device)), LabelsOf(rows));
+            var gathered = new Dictionary<FeatureName, Tensor>();
+            yield return new(rows, [.. heads.Select(inputs => OnDevice(inputs.Gather(_store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw), gathered)))], LabelsOf(rows));
         }
     }
+
+    IReadOnlyDictionary<FeatureKey, Tensor> OnDevice(IReadOnlyDictionary<FeatureKey, Tensor> maps) => Device.IsCpu ? maps : maps.ToDictionary(pair => pair.Key, pair => pair.Value.To(Device));
 
     // The shorter side of a block's whole map, from what the manifest says of the net.
     int Side(int block)

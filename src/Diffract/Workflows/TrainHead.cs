@@ -1,10 +1,7 @@
-using System.Globalization;
-using System.Text.Json.Nodes;
 using Diffract.Data;
 using Diffract.Diffusion;
 using Diffract.Features;
 using Diffract.Heads;
-using Diffract.Torch;
 
 namespace Diffract.Workflows;
 
@@ -13,7 +10,7 @@ namespace Diffract.Workflows;
 public sealed record TrainHeadRequest(HeadConfig Head, HeadRecipe Recipe)
 {
     /// <summary>A linear head on maps of <paramref name="pool"/> x <paramref name="pool"/>, learning rate and weight decay chosen on held-out training pictures.</summary>
-    public static TrainHeadRequest Linear(int pool = 2) => new(HeadRecipes.Head("default", attention: false, pool, channels: 0), HeadRecipes.Get("default", attention: false));
+    public static TrainHeadRequest Linear(int pool = 2) => new(HeadRecipes.Head("default", "linear", pool, channels: 0), HeadRecipes.Get("default", attention: false));
 
     /// <summary>Steps to use; null takes the source's.</summary>
     public IReadOnlyList<int>? T { get; init; }
@@ -30,8 +27,6 @@ public static class TrainHead
 {
     public const string HeadFileName = "head.safetensors", ResultFile = "result.json";
 
-    const string ChoiceFolder = "choice";
-
     /// <inheritdoc cref="Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)"/>
     public static HeadResult Run(FeatureStore store, TrainHeadRequest request, string folder, Action<Progress>? report = null, CancellationToken cancellation = default) =>
         Run(new StoreSource(store), request, folder, report, cancellation);
@@ -39,51 +34,13 @@ public static class TrainHead
     /// <param name="folder">Receives the head, result.json, metrics.jsonl and, until it is done, the state of the run; also the backbone, where it was trained.</param>
     /// <exception cref="FeatureStoreException">The source lacks what the head needs.</exception>
     /// <exception cref="TrainException">A split is empty, a class has no training pictures, or the loss is not finite.</exception>
-    public static HeadResult Run(HeadSource source, TrainHeadRequest request, string folder, Action<Progress>? report = null, CancellationToken cancellation = default)
-    {
-        using var scope = new TensorScope();
-        var (recipe, test) = (request.Recipe, Rows(source, "test", PictureSplit.Test));
-        var train = TrainRows(source, request, test);
-        var inputs = source.Complete(request.Head, request.T, request.Blocks);
-        Directory.CreateDirectory(folder);
-        var training = new HeadTraining(source, inputs, recipe, report, cancellation);
-        var (tried, chosen, choice) = Choose(source, inputs, recipe, training, train, source.RunsNet ? Path.Combine(folder, ChoiceFolder) : null, cancellation);
+    public static HeadResult Run(HeadSource source, TrainHeadRequest request, string folder, Action<Progress>? report = null, CancellationToken cancellation = default) =>
+        TrainHeads.Run(source, [new("", request)], folder, memory: null, report, cancellation)[0];
 
-        HeadResult? result = null;
-        training.Run([chosen], train, recipe.Epochs, Path.Combine(folder, "run"), (_, logits, tensors) =>
-        {
-            var accuracy = HeadTraining.Evaluate(source, inputs, test, logits, request.AverageLooks, cancellation, report: source.RunsNet ? report : null);
-            var backbone = source.Save(folder);
-            result = new()
-            {
-                Kind = inputs.Head.Kind,
-                Test = Score.Of(accuracy, source.ClassNames),
-                Parameters = inputs.Head.ParameterCount(),
-                Candidates = tried,
-                Chosen = tried.FirstOrDefault(c => (c.LearningRate, c.WeightDecay) == (chosen.LearningRate, chosen.WeightDecay)),
-                TrainPictures = train.Length,
-                TrainedOn = request.Subset?.ToString() ?? "all training pictures",
-                Choice = choice,
-                Splits = source.Decision,
-                Recipe = recipe.ToJson(),
-                Head = inputs.Head.ToJson(),
-                Features = source.How.DeepClone(),
-                Backbone = backbone.DeepClone(),
-                AveragedLooks = request.AverageLooks ? source.TestLooks.Count : 1,
-                Unreadable = [.. source.Failures.Select(failure => $"{failure.Path}: {failure.Error}")],
-            };
-            TrainedHead.Write(Path.Combine(folder, HeadFileName), inputs, tensors, source.Request, backbone, source.ClassNames,
-                new JsonObject { ["recipe"] = recipe.ToJson(), ["data"] = source.How["data"]!.DeepClone(), ["trainPictures"] = train.Length });
-        });
-        result!.Write(Path.Combine(folder, ResultFile));
-        KeepMetrics(folder);
-        return result;
-    }
-
-    static int[] Rows(HeadSource source, string what, params PictureSplit[] splits) => source.RowsOf(splits) is { Length: > 0 } rows ? rows
+    internal static int[] Rows(HeadSource source, string what, params PictureSplit[] splits) => source.RowsOf(splits) is { Length: > 0 } rows ? rows
         : throw new TrainException($"{source.Name} has no labelled {what} pictures. Give it a {what} part, with one folder a class.");
 
-    static int[] TrainRows(HeadSource source, TrainHeadRequest request, int[] test)
+    internal static int[] TrainRows(HeadSource source, TrainHeadRequest request, int[] test)
     {
         var all = Rows(source, "training", PictureSplit.Train);
         if (source.ClassNames.Count < 2)
@@ -98,29 +55,7 @@ public static class TrainHead
                 + $"{string.Join(", ", without.Take(5).Select(name => $"'{name}'"))}{(without.Length > 5 ? ", ..." : "")}. Class folders must have the same names in every split and hold pictures; rename, fill or remove them.");
     }
 
-    static (IReadOnlyList<CandidateLine>, GridCandidate, string) Choose(HeadSource source, HeadInputs inputs, HeadRecipe recipe, HeadTraining training, int[] train, string? folder, CancellationToken cancellation)
-    {
-        var candidates = recipe.Candidates;
-        if (candidates.Count == 1)
-        {
-            return ([], candidates[0], source is StoreSource ? "The recipe names one learning rate and weight decay; nothing was chosen." : string.Create(CultureInfo.InvariantCulture,
-                $"One learning rate, {candidates[0].LearningRate}, and weight decay, {candidates[0].WeightDecay}, were used without a choice: pictures that go through the net anew each epoch make each candidate dear. --lr names several to choose among."));
-        }
-        var (fit, held, where) = HoldOut(source, recipe, train);
-        if (held.Length == 0)
-        {
-            throw new TrainException($"{source.Name}: no class has two training pictures, so none can be held out to choose among {candidates.Count} settings. Give one --lr and one --decay.");
-        }
-        var epochs = training.TrainsAllAtOnce ? recipe.Epochs : Math.Max(2, recipe.Epochs / 3);
-        var lines = new CandidateLine[candidates.Count];
-        training.Run(candidates, fit, epochs, folder, (i, logits, _) =>
-            lines[i] = new(candidates[i].LearningRate, candidates[i].WeightDecay, HeadTraining.Evaluate(source, inputs, held, logits, cancellation: cancellation).Top1));
-        var best = Enumerable.Range(0, lines.Length).MaxBy(i => lines[i].HeldOutAccuracy);
-        return (lines, candidates[best], string.Create(CultureInfo.InvariantCulture,
-            $"Learning rate and weight decay are the best of {candidates.Count} after {epochs} epochs on {held.Length} {where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
-    }
-
-    static (int[] Fit, int[] Held, string Where) HoldOut(HeadSource source, HeadRecipe recipe, int[] train)
+    internal static (int[] Fit, int[] Held, string Where) HoldOut(HeadSource source, HeadRecipe recipe, int[] train)
     {
         if (source.RowsOf(PictureSplit.Validation) is { Length: > 0 } validation)
         {
@@ -132,17 +67,5 @@ public static class TrainHead
             return ranked.Take(ranked.Length < 2 ? 0 : Math.Clamp((int)Math.Round(ranked.Length * recipe.HeldOut), 1, ranked.Length - 1));
         }).Order()];
         return ([.. train.Except(held)], held, "held-out training pictures");
-    }
-
-    // What remains of the finished run is its curve.
-    static void KeepMetrics(string folder)
-    {
-        var run = Path.Combine(folder, "run");
-        File.Move(Path.Combine(run, TrainLoop.MetricsFile), Path.Combine(folder, TrainLoop.MetricsFile), overwrite: true);
-        Directory.Delete(run, recursive: true);
-        if (Path.Combine(folder, ChoiceFolder) is { } choice && Directory.Exists(choice))
-        {
-            Directory.Delete(choice, recursive: true);
-        }
     }
 }

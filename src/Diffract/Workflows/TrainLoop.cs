@@ -111,7 +111,8 @@ public static class TrainLoop
         using var file = CheckpointFile.Open(path);
         if (file.Metadata.GetValueOrDefault("fingerprint") != config.Fingerprint || !long.TryParse(file.Metadata.GetValueOrDefault("step"), out var step))
         {
-            throw new TrainException($"{path} is of another run: it was made with {file.Metadata.GetValueOrDefault("fingerprint")}, this run has {config.Fingerprint}. Choose another folder, or delete this one to begin anew.");
+            var (there, here) = Differing(file.Metadata.GetValueOrDefault("fingerprint", ""), config.Fingerprint);
+            throw new TrainException($"{path} is of another run: it was made with {there}, this run has {here}. Choose another folder, or delete this one to begin anew.");
         }
         using var scope = new TensorScope();
         using var off = GradMode.Off();
@@ -121,6 +122,15 @@ public static class TrainLoop
         }
         CutMetrics(config, step);
         return step;
+    }
+
+    // Where two fingerprints begin to differ, from the word before on.
+    static (string, string) Differing(string a, string b)
+    {
+        var same = a.Zip(b).TakeWhile(pair => pair.First == pair.Second).Count();
+        var start = same == 0 ? 0 : a.LastIndexOfAny([' ', ',', '{'], same - 1) + 1;
+        string Part(string text) => $"{(start > 0 ? "..." : "")}{text[start..Math.Min(text.Length, same + 60)]}{(same + 60 < text.Length ? "..." : "")}";
+        return (Part(a), Part(b));
     }
 
     static void Save(TrainLoopConfig config, IReadOnlyList<KeyValuePair<string, Tensor>> everything, long step)

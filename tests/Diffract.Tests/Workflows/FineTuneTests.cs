@@ -145,6 +145,20 @@ public class FineTuneTests
     }
 
     [Fact]
+    public void A_folder_of_another_run_is_refused_with_what_differs()
+    {
+        using var folder = new TemporaryFolder();
+        using var stop = new CancellationTokenSource();
+        Assert.ThrowsAny<OperationCanceledException>(() => Tune(folder, "out", report: _ => stop.Cancel(), cancellation: stop.Token));
+
+        var error = Assert.Throws<TrainException>(() => Tune(folder, "out", Quick with { BatchSize = 20 }));
+
+        Assert.Contains("it was made with ...\"batchSize\":16,", error.Message);
+        Assert.Contains("this run has ...\"batchSize\":20,", error.Message);
+        Assert.InRange(error.Message.Length, 100, 500);
+    }
+
+    [Fact]
     public void A_chosen_learning_rate_trains_as_it_does_alone()
     {
         using var folder = new TemporaryFolder();
@@ -156,7 +170,7 @@ public class FineTuneTests
         var (a, b) = (Weights(folder["several/model.safetensors"]), Weights(folder["one/model.safetensors"]));
         Assert.All(a, pair => Assert.Equal(pair.Value, b[pair.Key]));
         Assert.Contains("best of 2", several.Choice);
-        Assert.False(Directory.Exists(folder["several/choice"]));
+        Assert.False(Directory.Exists(folder["several/choice-0"]));
     }
 
     [Fact]

@@ -57,17 +57,11 @@ public class ImportHeadTests
     }
 
     [Fact]
-    public void The_released_file_is_told_apart()
+    public void A_file_without_feedback_layers_is_refused()
     {
-        using var latest = CheckpointFile.Open(Golden.PathOf("pt_formats", "latest.pth"));
         using var head = CheckpointFile.Open(Golden.PathOf("difeed_e2e_bottleneck", "head.pt"));
 
-        Assert.True(ReleasedCheckpoint.Recognises(latest));
-        Assert.NotEmpty(ReleasedCheckpoint.Head(latest));
-        Assert.NotEmpty(ReleasedCheckpoint.Feedback(latest));
-        Assert.Equal(9, ReleasedCheckpoint.Epoch(latest));
-        Assert.False(ReleasedCheckpoint.Recognises(head));
-        Assert.Contains("there is no 'model_head' in it", Assert.Throws<CheckpointException>(() => ReleasedCheckpoint.Head(head)).Message);
+        Assert.Contains("0 under 'model_feedback'", Assert.Throws<CheckpointException>(() => ReleasedHead.WithFeedback(head)).Message);
     }
 
     static UNetConfig Config(Golden golden) => UNetConfig.Parse(golden.Description.GetProperty("create_model"), "create_model");

@@ -1,0 +1,165 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Diffract.Heads;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>Candidates that are trained at once.</summary>
+/// <param name="Heads">With their places in the pass.</param> <param name="Bytes">Weights, gradients and the optimiser's state.</param>
+sealed record PassPart(IReadOnlyList<(int Head, HeadCandidates Candidates)> Heads, int Epochs, long Bytes);
+
+/// <summary>Heads of one recipe: candidates compared on held-out pictures, then each head with its best one on all training pictures, tested and written.</summary>
+sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRequest Request, HeadInputs Inputs)> heads)
+{
+    /// <summary>That of any of the heads, for what they have in common.</summary>
+    public TrainHeadRequest Request => heads[0].Request;
+
+    HeadRecipe Recipe => Request.Recipe;
+
+    /// <param name="folder">Receives each head's folder.</param> <param name="run">Name of the folder for the state.</param> <param name="memory">Bytes for what is trained at once.</param>
+    public IEnumerable<(string Name, HeadResult Result)> Run(int[] train, int[] test, string folder, string run, long memory, Action<Progress>? report, CancellationToken cancellation)
+    {
+        var training = new HeadTraining(source, Recipe, report, cancellation);
+        var choices = Choose(training, train, folder, memory, cancellation);
+        var results = new List<(string, HeadResult)>();
+        var parts = Parts([.. choices.Select((choice, i) => (i, choice.Chosen))], _ => Recipe.Epochs, memory);
+        foreach (var (number, part) in parts.Index())
+        {
+            var state = Path.Combine(folder, parts.Count == 1 ? run : string.Create(CultureInfo.InvariantCulture, $"{run}-part-{number}"));
+            training.Run([.. part.Heads.Select(head => head.Candidates)], train, part.Epochs, state, trainees =>
+            {
+                foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, test, Request.AverageLooks, source.RunsNet ? report : null, cancellation))
+                {
+                    var index = part.Heads[trainee.Head].Head;
+                    results.Add((heads[index].Name, Write(Path.Combine(folder, heads[index].Name), heads[index].Request, trainee, Score.Of(accuracy[0], source.ClassNames), choices[index], train.Length)));
+                }
+            });
+            KeepMetrics(folder, state);
+        }
+        foreach (var state in Enumerable.Range(0, Choosing(memory).Count).Select(number => ChoiceState(folder, number)).OfType<string>().Where(Directory.Exists))
+        {
+            Directory.Delete(state, recursive: true);
+        }
+        return results;
+    }
+
+    /// <summary>The parts in which candidates are compared; none where there is nothing to choose.</summary>
+    public IReadOnlyList<PassPart> Choosing(long memory) => Parts([.. Undecided.SelectMany(i => heads[i].Request.Recipe.Candidates.Select(candidate => (i, candidate)))], ChoiceEpochs, memory);
+
+    /// <summary>The parts in which the heads that will be kept are trained.</summary>
+    public IReadOnlyList<PassPart> Final(long memory) => Parts([.. heads.Select((head, i) => (i, head.Request.Recipe.Candidates[0]))], _ => Recipe.Epochs, memory);
+
+    IEnumerable<int> Undecided => Enumerable.Range(0, heads.Count).Where(i => heads[i].Request.Recipe.Candidates.Count > 1);
+
+    int ChoiceEpochs(int head) => new HeadTraining(source, Recipe, report: null, CancellationToken.None).TrainsAllAtOnce(new(heads[head].Inputs, [])) ? Recipe.Epochs : Math.Max(2, Recipe.Epochs / 3);
+
+    // Candidates of equal length together as far as memory goes, in order.
+    IReadOnlyList<PassPart> Parts(IReadOnlyList<(int Head, GridCandidate Candidate)> candidates, Func<int, int> epochs, long memory)
+    {
+        var parts = new List<PassPart>();
+        foreach (var same in candidates.GroupBy(candidate => epochs(candidate.Head)))
+        {
+            var (now, bytes) = (new List<(int Head, GridCandidate Candidate)>(), 0L);
+            void Close() => parts.Add(new([.. now.GroupBy(one => one.Head).Select(one => (one.Key, new HeadCandidates(heads[one.Key].Inputs, [.. one.Select(c => c.Candidate)])))], same.Key, bytes));
+            foreach (var candidate in same)
+            {
+                var more = heads[candidate.Head].Inputs.Head.ParameterCount() * sizeof(float) * (Recipe.Optimizer == OptimizerKind.Sgd ? 2 : 4);
+                if (now.Count > 0 && bytes + more > memory)
+                {
+                    Close();
+                    (now, bytes) = ([], 0);
+                }
+                now.Add(candidate);
+                bytes += more;
+            }
+            Close();
+        }
+        return parts;
+    }
+
+    // Where a comparison costs passes of the net, its state is kept until all is done.
+    string? ChoiceState(string folder, int number) => source.RunsNet ? Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"choice-{number}")) : null;
+
+    HeadChoice[] Choose(HeadTraining training, int[] train, string folder, long memory, CancellationToken cancellation)
+    {
+        var choices = heads.Select(head => HeadChoice.Only(head.Request.Recipe.Candidates[0], source is StoreSource)).ToArray();
+        var undecided = Undecided.ToList();
+        if (undecided.Count == 0)
+        {
+            return choices;
+        }
+        var (fit, held, where) = TrainHead.HoldOut(source, Recipe, train);
+        if (held.Length == 0)
+        {
+            throw new TrainException($"{source.Name}: no class has two training pictures, so none can be held out to choose among {heads[undecided[0]].Request.Recipe.Candidates.Count} settings. Give one --lr and one --decay.");
+        }
+        var lines = undecided.ToDictionary(i => i, _ => new List<CandidateLine>());
+        foreach (var (number, part) in Choosing(memory).Index())
+        {
+            training.Run([.. part.Heads.Select(head => head.Candidates)], fit, part.Epochs, ChoiceState(folder, number), trainees =>
+            {
+                foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, held, cancellation: cancellation))
+                {
+                    lines[part.Heads[trainee.Head].Head].AddRange(trainee.Candidates.Zip(accuracy, (one, count) => new CandidateLine(one.Setting.LearningRate, one.Setting.WeightDecay, count.Top1)));
+                }
+            });
+        }
+        foreach (var i in undecided)
+        {
+            choices[i] = HeadChoice.Best(lines[i], string.Create(CultureInfo.InvariantCulture,
+                $"Learning rate and weight decay are the best of {lines[i].Count} after {ChoiceEpochs(i)} epochs on {held.Length} {where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
+        }
+        return choices;
+    }
+
+    HeadResult Write(string folder, TrainHeadRequest request, Trainee trainee, Score test, HeadChoice choice, int trainPictures)
+    {
+        Directory.CreateDirectory(folder);
+        var (inputs, recipe, backbone) = (trainee.Inputs, request.Recipe, source.Save(folder));
+        var result = new HeadResult
+        {
+            Kind = inputs.Head.Kind,
+            Test = test,
+            Parameters = inputs.Head.ParameterCount(),
+            Candidates = choice.Tried,
+            Chosen = choice.Tried.FirstOrDefault(c => (c.LearningRate, c.WeightDecay) == (choice.Chosen.LearningRate, choice.Chosen.WeightDecay)),
+            TrainPictures = trainPictures,
+            TrainedOn = request.Subset?.ToString() ?? "all training pictures",
+            Choice = choice.About,
+            Splits = source.Decision,
+            Recipe = recipe.ToJson(),
+            Head = inputs.Head.ToJson(),
+            Features = source.How.DeepClone(),
+            Backbone = backbone.DeepClone(),
+            AveragedLooks = request.AverageLooks ? source.TestLooks.Count : 1,
+            Unreadable = [.. source.Failures.Select(failure => $"{failure.Path}: {failure.Error}")],
+        };
+        TrainedHead.Write(Path.Combine(folder, TrainHead.HeadFileName), inputs, trainee.Tensors(0), source.Request, backbone, source.ClassNames,
+            new JsonObject { ["recipe"] = recipe.ToJson(), ["data"] = source.How["data"]!.DeepClone(), ["trainPictures"] = trainPictures });
+        result.Write(Path.Combine(folder, TrainHead.ResultFile));
+        return result;
+    }
+
+    // What remains of the finished run is its curve: metrics.jsonl, or metrics-1.jsonl for run-1.
+    static void KeepMetrics(string folder, string state)
+    {
+        var name = Path.GetFileNameWithoutExtension(TrainLoop.MetricsFile) + Path.GetFileName(state)["run".Length..] + Path.GetExtension(TrainLoop.MetricsFile);
+        File.Move(Path.Combine(state, TrainLoop.MetricsFile), Path.Combine(folder, name), overwrite: true);
+        Directory.Delete(state, recursive: true);
+    }
+}
+
+/// <summary>How a head's learning rate and weight decay were settled.</summary>
+/// <param name="Tried">On held-out pictures; empty where there was one candidate.</param> <param name="About">For the result file.</param>
+sealed record HeadChoice(IReadOnlyList<CandidateLine> Tried, GridCandidate Chosen, string About)
+{
+    public static HeadChoice Only(GridCandidate candidate, bool stored) => new([], candidate, stored ? "The recipe names one learning rate and weight decay; nothing was chosen." : string.Create(CultureInfo.InvariantCulture,
+        $"One learning rate, {candidate.LearningRate}, and weight decay, {candidate.WeightDecay}, were used without a choice, which would take further passes of the pictures through the net. --lr names several to choose among."));
+
+    public static HeadChoice Best(IReadOnlyList<CandidateLine> tried, string about)
+    {
+        var best = tried.MaxBy(line => line.HeldOutAccuracy)!;
+        return new(tried, new(best.LearningRate, best.WeightDecay), about);
+    }
+}

@@ -1,0 +1,70 @@
+using System.Globalization;
+using Diffract.Data;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>A head that is trained beside others.</summary>
+/// <param name="Name">Of its folder, and in tables.</param>
+public sealed record PlannedHead(string Name, TrainHeadRequest Request);
+
+/// <summary>Many heads on one source: those of equal recipes (but for learning rates and weight decays) are trained in one pass, which loads each batch once for all.</summary>
+public static class TrainHeads
+{
+    /// <summary>Trains the heads; each ends as it would have ended alone.</summary>
+    /// <param name="folder">Receives for each head a folder of its name, as <see cref="TrainHead"/> fills it, but for metrics.jsonl, which is there once for each pass with the sum of the losses.</param>
+    /// <param name="memory">Bytes for weights, gradients and the optimiser's state of what is trained at once; null: half of what this process can hope for. Heads that need more are trained in several passes.</param>
+    /// <exception cref="ArgumentException">Two heads have one name.</exception> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
+    public static IReadOnlyList<HeadResult> Run(HeadSource source, IReadOnlyList<PlannedHead> heads, string folder, long? memory = null, Action<Progress>? report = null, CancellationToken cancellation = default)
+    {
+        using var scope = new TensorScope();
+        if (heads.GroupBy(head => head.Name).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        {
+            throw new ArgumentException($"two heads are named '{twice.Key}'; give each a name of its own");
+        }
+        var test = TrainHead.Rows(source, "test", PictureSplit.Test);
+        TrainHead.TrainRows(source, heads[0].Request, test);                              // a fault of the pictures is said before one of the heads
+        var passes = Passes(source, heads);
+        var train = passes.ToDictionary(pass => pass, pass => TrainHead.TrainRows(source, pass.Request, test));
+        Directory.CreateDirectory(folder);
+        var results = new Dictionary<string, HeadResult>();
+        foreach (var (index, pass) in passes.Index())
+        {
+            var run = passes.Count == 1 ? "run" : string.Create(CultureInfo.InvariantCulture, $"run-{index}");
+            foreach (var (name, result) in pass.Run(train[pass], test, folder, run, memory ?? DefaultMemory, report, cancellation))
+            {
+                results[name] = result;
+            }
+        }
+        return [.. heads.Select(head => results[head.Name])];
+    }
+
+    /// <summary>What training them will take.</summary>
+    public static HeadsEstimate Estimate(HeadSource source, IReadOnlyList<PlannedHead> heads, long? memory = null)
+    {
+        var parts = Passes(source, heads).SelectMany(pass => pass.Choosing(memory ?? DefaultMemory).Concat(pass.Final(memory ?? DefaultMemory))).ToList();
+        return new(heads.Count, heads.Sum(head => head.Request.Recipe.Candidates.Count), parts.Count, parts.Max(part => part.Bytes));
+    }
+
+    static long DefaultMemory => (Machine.Read().UsableMemory ?? 4L << 30) / 2;
+
+    static IReadOnlyList<HeadPass> Passes(HeadSource source, IReadOnlyList<PlannedHead> heads) =>
+        [.. heads.Select(head => (head.Name, head.Request, Inputs: source.Complete(head.Request.Head, head.Request.T, head.Request.Blocks)))
+            .GroupBy(head => Shared(head.Request)).Select(same => new HeadPass(source, [.. same]))];
+
+    // What heads must have in common to see the same batches.
+    static string Shared(TrainHeadRequest request)
+    {
+        var recipe = (request.Recipe with { Name = "", About = "", LearningRates = [], WeightDecays = [] }).ToJson();
+        return $"{recipe.ToJsonString()} {request.Subset} {request.AverageLooks}";
+    }
+}
+
+/// <summary>Before heads are trained.</summary>
+/// <param name="Candidates">Heads times the learning rates and weight decays that are tried on each.</param> <param name="Passes">Trainings, in each of which the source is read once an epoch.</param>
+/// <param name="Bytes">The most that weights, gradients and the optimiser's state take at once; activations of a batch come on top.</param>
+public sealed record HeadsEstimate(int Heads, int Candidates, int Passes, long Bytes)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{Heads} heads, {Candidates} candidates, trained in {Passes} passes over the features; weights, gradients and moments take up to {Bytes / (double)(1 << 20):n0} MiB at once");
+}
