@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Diffract.Data;
 using Diffract.Torch;
 
 namespace Diffract.Cli;
@@ -6,7 +7,14 @@ namespace Diffract.Cli;
 /// <summary>Options that several verbs share, with one wording.</summary>
 static class CommonOptions
 {
-    public static Option<string> Data() => new("--data") { Description = "Folder of class folders, a .tar or .tar.gz of the same, or builtin:train=N,test=M", Required = true, HelpName = "DIR" };
+    public static Option<string> Data() => new("--data") { Description = "Folder, .tar or .tar.gz of class folders or of a published data set, a list of pictures, or builtin:train=N,test=M", Required = true, HelpName = "DIR" };
+
+    public static Option<string?> Layout() => new("--layout") { Description = $"How the pictures lie on disk, where that is not plain from the files: {string.Join(", ", PictureSetOptions.Layouts)}", HelpName = "NAME" };
+
+    public static Option<string?> Classes() => new("--classes") { Description = "Keep the classes of a list only: a file with a name a line, or imagenet-50", HelpName = "FILE" };
+
+    /// <summary>The pictures that --data, --layout and --classes name.</summary>
+    public static PictureSet Open(string path, string? layout, string? classes) => PictureSet.Open(path, new() { Layout = layout, Classes = classes is null ? null : ClassList.Read(classes) });
 
     public static Option<string> Out(string what) => new("--out") { Description = what, Required = true, HelpName = "PATH" };
 

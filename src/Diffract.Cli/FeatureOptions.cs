@@ -10,8 +10,10 @@ namespace Diffract.Cli;
 /// <summary>The options by which verbs say which features of which pictures are wanted.</summary>
 sealed class FeatureOptions(bool dataRequired = true)
 {
-    public Option<string?> Data { get; } = new("--data") { Description = "Folder of class folders, a .tar or .tar.gz of the same, or builtin:train=N,test=M", Required = dataRequired, HelpName = "DIR" };
+    public Option<string?> Data { get; } = new("--data") { Description = "Folder, .tar or .tar.gz of class folders or of a published data set, a list of pictures, or builtin:train=N,test=M", Required = dataRequired, HelpName = "DIR" };
     public Option<string?> Test { get; } = new("--test") { Description = "Test pictures, where they lie elsewhere", HelpName = "DIR" };
+    public Option<string?> Layout { get; } = CommonOptions.Layout();
+    public Option<string?> Classes { get; } = CommonOptions.Classes();
     public Option<string> T { get; } = new("--t") { Description = "Noise steps, such as 90,150", DefaultValueFactory = _ => "90", HelpName = "LIST" };
     public Option<string?> Blocks { get; } = new("--blocks") { Description = "Blocks in the papers' numbering, such as 19,24; left out: two thirds of the way (24 of 37)", HelpName = "LIST" };
     public Option<string> Pool { get; } = new("--pool") { Description = "Average maps to k x k for each k; 0 keeps them whole; a smaller map stays as it is", DefaultValueFactory = _ => "2", HelpName = "LIST" };
@@ -27,7 +29,7 @@ sealed class FeatureOptions(bool dataRequired = true)
     public Option<int?> Workers { get; } = new("--workers") { Description = "Threads that read and decode" };
     public Option<bool> Strict { get; } = new("--strict") { Description = "Stop at the first picture that cannot be read" };
 
-    public IEnumerable<Option> All => [Data, Test, T, Blocks, Pool, Views, Draws, Size, Seed, Limit, Class, Store, IgnoreExif, Batch, Workers, Strict];
+    public IEnumerable<Option> All => [Data, Test, Layout, Classes, T, Blocks, Pool, Views, Draws, Size, Seed, Limit, Class, Store, IgnoreExif, Batch, Workers, Strict];
 
     public int[]? BlockList(ParseResult arguments) => arguments.GetValue(Blocks) is { } text ? Numbers("--blocks", text) : null;
 
@@ -51,8 +53,10 @@ sealed class FeatureOptions(bool dataRequired = true)
         };
     }
 
-    public Workflows.ExtractItems Items(ParseResult arguments) => Workflows.ExtractItems.Of(PictureSet.Open(arguments.GetValue(Data)!),
-        arguments.GetValue(Test) is { } test ? PictureSet.Open(test) : null, arguments.GetValue(Seed), arguments.GetValue(Limit));
+    public Workflows.ExtractItems Items(ParseResult arguments) => Workflows.ExtractItems.Of(Open(arguments, arguments.GetValue(Data)!),
+        arguments.GetValue(Test) is { } test ? Open(arguments, test) : null, arguments.GetValue(Seed), arguments.GetValue(Limit));
+
+    PictureSet Open(ParseResult arguments, string path) => CommonOptions.Open(path, arguments.GetValue(Layout), arguments.GetValue(Classes));
 
     public Workflows.ExtractOptions Options(ParseResult arguments) => new()
     {

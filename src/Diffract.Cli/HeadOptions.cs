@@ -36,6 +36,15 @@ sealed class HeadOptions
         return [.. arguments.GetValue(Head)!.Select(HeadName.Parse).Select(name => new GridLine(name.ToString(), new NamedHead(name, arguments.GetValue(Recipe)!) { Pool = pool, Hidden = hidden }, config))];
     }
 
+    /// <summary>The recipe that a head names; by default a linear head is fitted rather than trained, where a store holds its features and nothing says how to train it.</summary>
+    public HeadRecipe RecipeOf(ParseResult arguments, GridLine line, bool fromStore)
+    {
+        var recipe = line.Named?.Settings ?? HeadRecipes.Get(arguments.GetValue(Recipe)!, attention: line.Config is not LinearConfig);
+        var linear = line.Config is LinearConfig { Hidden.Count: 0 } || (line.Config is null && line.Named is { Name.Kind: "linear", Hidden.Count: 0 });
+        var trained = line.LearningRates is not null || new Option[] { Rates, Epochs, Batch }.Any(option => arguments.GetResult(option) is { Implicit: false });
+        return recipe.Name == "default" && linear && fromStore && !trained ? HeadRecipes.Get("logistic", attention: false) : recipe;
+    }
+
     /// <summary>A recipe with what the command line says instead.</summary>
     /// <param name="choose">False takes the recipe's usual learning rate and weight decay where the command line names none.</param>
     public HeadRecipe Settings(ParseResult arguments, HeadRecipe recipe, ulong seed, bool choose)

@@ -18,8 +18,8 @@ static class PretrainVerb
         var rate = new Option<double>("--lr") { Description = "Peak learning rate of AdamW", DefaultValueFactory = _ => 4e-4 };
         var schedule = new Option<string>("--schedule") { Description = "Noise schedule: linear or cosine", DefaultValueFactory = _ => "linear" };
         var noFlip = new Option<bool>("--no-flip") { Description = "Do not mirror half of the pictures" };
-        var (precision, seed, device, json) = (CommonOptions.Precision("bf16"), CommonOptions.Seed(), CommonOptions.DeviceOption(), CommonOptions.Json());
-        var verb = new Command("pretrain", "Pre-train a small U-Net on unlabelled pictures") { data, output, config, pictures, batch, rate, schedule, noFlip, precision, seed, device, json };
+        var (layout, classes, precision, seed, device, json) = (CommonOptions.Layout(), CommonOptions.Classes(), CommonOptions.Precision("bf16"), CommonOptions.Seed(), CommonOptions.DeviceOption(), CommonOptions.Json());
+        var verb = new Command("pretrain", "Pre-train a small U-Net on unlabelled pictures") { data, layout, classes, output, config, pictures, batch, rate, schedule, noFlip, precision, seed, device, json };
         verb.SetAction(arguments =>
         {
             var recipe = new PretrainConfig
@@ -34,7 +34,7 @@ static class PretrainVerb
                 Seed = arguments.GetValue(seed),
             };
             using var progress = new ConsoleProgress(arguments.GetValue(json));
-            var path = Pretrain.Run(recipe, PictureSet.Open(arguments.GetValue(data)!), arguments.GetValue(output)!, Device.Parse(arguments.GetValue(device)!), progress.Report, Run.Cancellation);
+            var path = Pretrain.Run(recipe, CommonOptions.Open(arguments.GetValue(data)!, arguments.GetValue(layout), arguments.GetValue(classes)), arguments.GetValue(output)!, Device.Parse(arguments.GetValue(device)!), progress.Report, Run.Cancellation);
             Console.WriteLine($"the model is {path}");
             return 0;
         });

@@ -25,7 +25,7 @@ static class TrainVerb
         {
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var folder = arguments.GetValue(output)!;
-            var results = head.HasFeedback(arguments) ? [("", WithFeedback(arguments, folder, progress))] : arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);
+            IReadOnlyList<(string Name, HeadResult Result)> results = head.HasFeedback(arguments) ? [("", WithFeedback(arguments, folder, progress))] : arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);
             progress.Dispose();
             Show(results, folder, arguments.GetValue(json));
             return 0;
@@ -109,7 +109,7 @@ static class TrainVerb
             {
                 var (steps, read) = (line.T ?? t, line.Blocks ?? blocks);
                 var known = read is null ? maps : [.. maps.Where(map => read.Contains(map.Block))];
-                var recipe = head.Settings(arguments, line.Named?.Settings ?? HeadRecipes.Get(arguments.GetValue(head.Recipe)!, attention: line.Config is not LinearConfig), arguments.GetValue(features.Seed), choose);
+                var recipe = head.Settings(arguments, head.RecipeOf(arguments, line, fromStore: choose), arguments.GetValue(features.Seed), choose);
                 recipe = recipe with { LearningRates = line.LearningRates ?? recipe.LearningRates, WeightDecays = line.WeightDecays ?? recipe.WeightDecays };
                 return new PlannedHead(line.Name, new(line.Config ?? line.Named!.Config((steps ?? ts).Count, known.Count > 0 ? known : maps, pool), recipe)
                 {
@@ -185,7 +185,7 @@ static class TrainVerb
         Console.WriteLine(result.Choice);
         if (result.Chosen is { } chosen)
         {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"chosen: learning rate {chosen.LearningRate}, weight decay {chosen.WeightDecay} (held-out accuracy {100 * chosen.HeldOutAccuracy:f2} %)"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"chosen: {(result.Recipe["optimizer"]!.GetValue<string>() == nameof(OptimizerKind.Lbfgs) ? "penalty" : $"learning rate {chosen.LearningRate}, weight decay")} {chosen.WeightDecay} (held-out accuracy {100 * chosen.HeldOutAccuracy:f2} %)"));
         }
         foreach (var failure in result.Unreadable.Take(20))
         {

@@ -8,7 +8,7 @@ static class Verbs
     /// <summary>In the order of help: what people begin with first.</summary>
     public static IEnumerable<Command> All =>
     [
-        DemoVerb.Create(), DoctorVerb.Create(), ModelsVerb.Create(), InfoVerb.Create(), ExtractVerb.Create(), TrainVerb.Create(), FineTuneVerb.Create(), EvaluateVerb.Create(), PredictVerb.Create(),
+        DemoVerb.Create(), DoctorVerb.Create(), DataVerb.Create(), ModelsVerb.Create(), InfoVerb.Create(), ExtractVerb.Create(), TrainVerb.Create(), FineTuneVerb.Create(), EvaluateVerb.Create(), PredictVerb.Create(),
         KnnVerb.Create(), PretrainVerb.Create(), SheetVerb.Create(), ConvertVerb.Create(), ImportHeadVerb.Create(), ForwardVerb.Create(), BenchVerb.Create(),
     ];
 }

@@ -76,6 +76,9 @@ static class PictureLayout
             .ToDictionary(top => top.Key, top => SplitOf(top.Key));
     }
 
+    /// <summary>True for the names of splits.</summary>
+    public static bool IsSplit(string folder) => SplitOf(folder) != PictureSplit.None;
+
     static PictureSplit SplitOf(string folder) => folder.ToLowerInvariant() switch
     {
         "train" => PictureSplit.Train,

@@ -23,7 +23,7 @@ public sealed class PictureSet
 
     readonly Func<int, byte[]> _read;
 
-    /// <param name="name">The folder or archive, for people.</param> <param name="classNames">One list for all splits, in ordinal order.</param>
+    /// <param name="name">The folder or archive, for people.</param> <param name="classNames">One list for all splits: of published sets in their authors' order, else in ordinal order.</param>
     /// <param name="warnings">What a person should know about how the set was read.</param>
     /// <param name="read">The bytes of the item at an index; called from several threads at a time.</param>
     public PictureSet(string name, IReadOnlyList<string> classNames, IReadOnlyList<PictureItem> items, IReadOnlyList<string> warnings, Func<int, byte[]> read)
@@ -32,6 +32,12 @@ public sealed class PictureSet
     }
 
     public string Name { get; }
+
+    /// <summary>How the pictures lie on disk: "folders", "cub" ...; null for pictures that are not there.</summary>
+    public string? Layout { get; init; }
+
+    /// <summary>How many pictures the set that this is has as published; null where that is not known.</summary>
+    public ExpectedCounts? Expected { get; init; }
 
     public IReadOnlyList<string> ClassNames { get; }
 
@@ -43,10 +49,62 @@ public sealed class PictureSet
     /// <exception cref="PictureException">It cannot be read.</exception>
     public byte[] ReadBytes(int index) => _read(index);
 
-    /// <summary>Reads a folder, an archive where the path is a file, or the built-in pictures where it begins with "builtin:".</summary>
-    /// <inheritdoc cref="ImageFolder.Read"/>
-    public static PictureSet Open(string path) => path.StartsWith(BuiltInSet.Prefix, StringComparison.Ordinal) ? BuiltInSet.Parse(path)
-        : File.Exists(path) ? TarPictures.Read(path) : ImageFolder.Read(path);
+    /// <summary>
+    /// Reads a folder, an archive or a list where the path is a file, or the built-in pictures where it begins with "builtin:". The layouts in which data sets
+    /// are published are recognised by their files; others are class folders, see <see cref="ImageFolder.Read"/>. Counts other than the published ones become warnings.
+    /// </summary>
+    /// <exception cref="PictureException">There are no pictures, or something cannot be read.</exception>
+    public static PictureSet Open(string path, PictureSetOptions? options = null)
+    {
+        options ??= new();
+        bool builtIn = path.StartsWith(BuiltInSet.Prefix, StringComparison.Ordinal);
+        if (builtIn && options.Layout is not null) { throw new PictureException($"{path}: built-in pictures have no layout; leave it out"); }
+        var set = builtIn ? BuiltInSet.Parse(path) : File.Exists(path) ? OpenFile(path, options) : DataLayout.Open(new FolderFiles(path, options.CacheFolder), options.Layout);
+        if (options.Classes is not null) { set = set.OfClasses(options.Classes); }
+        return set.Expected is null ? set : set.With([.. set.Warnings, .. set.Expected.Differences(set)]);
+    }
+
+    // An archive or a list: a list is text, while archives have zeros in their first block.
+    static PictureSet OpenFile(string path, PictureSetOptions options)
+    {
+        var start = new byte[4096];
+        try
+        {
+            using var file = File.OpenRead(path);
+            start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException) { throw new PictureException($"{path}: cannot be read: {cause.Message}", cause); }
+        if (start is [0x1F, 0x8B, ..] || start.Contains((byte)0)) { return DataLayout.Open(TarFiles.Open(path, options.CacheFolder), options.Layout); }
+        return options.Layout is null or "csv" ? CsvLayout.Read(new FolderFiles(Path.GetDirectoryName(Path.GetFullPath(path))!), Path.GetFileName(path))
+            : throw new PictureException($"{path}: a text file, which can be a list (csv) but not the layout '{options.Layout}'; give the folder or archive");
+    }
+
+    /// <summary>The pictures of some classes, which keep their order; pictures without label are left out.</summary>
+    /// <param name="names">Names of classes, or lines that begin with one and a space.</param>
+    /// <exception cref="PictureException">The set has no class of that name.</exception>
+    public PictureSet OfClasses(IReadOnlyList<string> names)
+    {
+        var index = ClassNames.Select((name, i) => (name, i)).ToDictionary(pair => pair.name, pair => pair.i);
+        string[] unknown = [.. names.Where(name => Find(name) < 0)];
+        if (unknown.Length > 0)
+        {
+            string some = string.Join(", ", unknown.Take(5).Select(name => $"'{name}'"));
+            throw new PictureException($"{Name}: {unknown.Length} of {names.Count} classes that are asked for are not there: {some}. Its classes are {string.Join(", ", ClassNames.Take(3))} ...");
+        }
+        int[] classes = [.. names.Select(Find).Distinct().Order()];
+        int[] items = [.. Enumerable.Range(0, Items.Count).Where(i => Array.BinarySearch(classes, Items[i].Class) >= 0)];
+        string[] kept = [.. classes.Select(label => ClassNames[label])];
+        return new PictureSet(Name, kept, [.. items.Select(i => Items[i] with { Class = Array.BinarySearch(classes, Items[i].Class) })], Warnings, i => ReadBytes(items[i]))
+        {
+            Layout = Layout,
+            Expected = classes.Length == ClassNames.Count ? Expected : Layout == "imagenet" ? ImageNetLayout.Expected(kept) : null,
+        };
+
+        int Find(string name) => index.TryGetValue(name, out int label) || index.TryGetValue(name.Split(' ')[0], out label) ? label : -1;
+    }
+
+    /// <summary>The same pictures with other warnings.</summary>
+    internal PictureSet With(IReadOnlyList<string> warnings) => new(Name, ClassNames, Items, warnings, _read) { Layout = Layout, Expected = Expected };
 
     /// <summary>
     /// This set followed by the pictures of another as its test split. Classes are matched by name; paths of the other set are put under "test/".
@@ -60,7 +118,7 @@ public sealed class PictureSet
         if (taken.Length == 0) { throw new PictureException($"{test.Name}: holds no test pictures; give the folder of the test pictures itself"); }
 
         int[] own = [.. Enumerable.Range(0, Items.Count).Where(i => Items[i].Split != PictureSplit.Test)];
-        string[] names = [.. ClassNames.Union(test.ClassNames).Order(StringComparer.Ordinal)];
+        string[] names = test.ClassNames.Except(ClassNames).Any() ? [.. ClassNames.Union(test.ClassNames).Order(StringComparer.Ordinal)] : [.. ClassNames];
         var index = names.Select((name, i) => (name, i)).ToDictionary(pair => pair.name, pair => pair.i);
         var items = own.Select(i => Items[i] with { Class = Mapped(ClassNames, Items[i].Class) })
             .Concat(taken.Select(i => test.Items[i]).Select(item => new PictureItem(
@@ -68,7 +126,7 @@ public sealed class PictureSet
         string[] warnings = own.Length == Items.Count
             ? [.. Warnings, .. test.Warnings]
             : [.. Warnings, .. test.Warnings, $"{Name}: its own {Items.Count - own.Length} test pictures are left out, since {test.Name} is given"];
-        return new PictureSet(Name, names, [.. items], warnings, i => i < own.Length ? ReadBytes(own[i]) : test.ReadBytes(taken[i - own.Length]));
+        return new PictureSet(Name, names, [.. items], warnings, i => i < own.Length ? ReadBytes(own[i]) : test.ReadBytes(taken[i - own.Length])) { Layout = Layout };
 
         int Mapped(IReadOnlyList<string> classes, int label) => label < 0 ? label : index[classes[label]];
     }

@@ -33,23 +33,23 @@ public static class Splits
         var train = Of(PictureSplit.Train, PictureSplit.None);
         var validation = Of(PictureSplit.Validation);
         var tested = Of(PictureSplit.Test);
-        string decision;
+        string decision, part = set.Layout is null || set.Layout == DataLayout.Folders.Name ? "folder" : "part";
         if (tested.Count > 0)
         {
             decision = test is null
-                ? $"Tested on the {tested.Count} pictures of the set's own test folder."
+                ? $"Tested on the {tested.Count} pictures of the set's own test {part}."
                 : $"Tested on the {tested.Count} pictures of {test.Name}, given as the test set.";
         }
         else if (validation.Count > 0)
         {
-            decision = $"The set has no test folder: tested on the {validation.Count} pictures of its validation folder, which are used for nothing else.";
+            decision = $"The set has no test {part}: tested on the {validation.Count} pictures of its validation {part}, which are used for nothing else.";
             (tested, validation) = (validation, []);
         }
         else
         {
             tested = SetAside(all, train, seed, fraction);
             train = [.. train.Except(tested)];
-            decision = FormattableString.Invariant($"The set has no test folder: {tested.Count} of its {tested.Count + train.Count} pictures were set aside for testing, {fraction:P0} of each class, chosen by seed {seed}.");
+            decision = FormattableString.Invariant($"The set has no test {part}: {tested.Count} of its {tested.Count + train.Count} pictures were set aside for testing, {fraction:P0} of each class, chosen by seed {seed}.");
         }
         Check(all, train, validation, tested, warnings);
         return new ResolvedSplits(all, train, validation, tested, decision, warnings);

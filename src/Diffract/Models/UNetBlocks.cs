@@ -34,7 +34,8 @@ sealed class ResBlock(Params p, UNetConfig config, int inChannels, int outChanne
     public override Tensor Forward(Tensor x, Tensor emb)
     {
         using var scope = new TensorScope();
-        var h = OutLayers(InLayers(x), emb);                                               // (N, C_out, H', W')
+        var h = OutNorm(InLayers(x), emb);                                                 // (N, C_out, H', W')
+        h = _outConv.Forward(Dropout > 0 ? Aten.Dropout(h, Dropout, training: true) : h);
         return scope.Return(Residual.Add(h, _skip?.Forward(x) ?? Resample(x)));
     }
 
@@ -44,20 +45,23 @@ sealed class ResBlock(Params p, UNetConfig config, int inChannels, int outChanne
         return scope.Return(_inConv.Forward(Resample(_inNorm.ForwardSilu(x))));
     }
 
-    Tensor OutLayers(Tensor h, Tensor emb)
+    // Takes h over: in a pass without gradients three maps of this size are alive at most.
+    Tensor OutNorm(Tensor h, Tensor emb)
     {
         using var scope = new TensorScope();
         var e = _embProj.Forward(emb);                                                     // (N, 2 C_out) or (N, C_out)
+        Tensor normed;
         if (config.ScaleShiftNorm)
         {
             var (scale, shift) = e.Chunk2(dimension: 1);                                   // each (N, C_out)
-            h = _outNorm.ForwardSilu(h, scale, shift);
+            normed = _outNorm.ForwardSilu(h, scale, shift);
         }
         else
         {
-            h = _outNorm.ForwardSilu((h + e.Unsqueeze2d()).To(h.DType));
+            normed = _outNorm.ForwardSilu((h + e.Unsqueeze2d()).To(h.DType));
         }
-        return scope.Return(_outConv.Forward(Dropout > 0 ? Aten.Dropout(h, Dropout, training: true) : h));
+        h.Dispose();
+        return scope.Return(normed);
     }
 
     Tensor Resample(Tensor x) => resampling switch

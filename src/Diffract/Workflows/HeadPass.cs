@@ -107,8 +107,9 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         }
         foreach (var i in undecided)
         {
+            var what = Recipe.Optimizer == OptimizerKind.Lbfgs ? $"The penalty is the best of {lines[i].Count}" : $"Learning rate and weight decay are the best of {lines[i].Count} after {ChoiceEpochs(i)} epochs";
             choices[i] = HeadChoice.Best(lines[i], string.Create(CultureInfo.InvariantCulture,
-                $"Learning rate and weight decay are the best of {lines[i].Count} after {ChoiceEpochs(i)} epochs on {held.Length} {where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
+                $"{what} on {held.Length} {where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
         }
         return choices;
     }

@@ -3,7 +3,8 @@ using Diffract.Heads;
 
 namespace Diffract.Workflows;
 
-public enum OptimizerKind { Sgd, Adam, AdamW }
+/// <summary><see cref="Lbfgs"/> fits a linear head to its optimum on all rows at once: no learning rate, no epochs; the weight decay is the penalty.</summary>
+public enum OptimizerKind { Sgd, Adam, AdamW, Lbfgs }
 
 public enum DecayKind { Steps, Cosine }
 
@@ -29,6 +30,11 @@ public sealed record HeadRecipe
     public double HeldOut { get; init; } = 0.15;
     public ulong Seed { get; init; }
 
+    /// <summary>A head that is linear, as stacked training and <see cref="OptimizerKind.Lbfgs"/> need it.</summary>
+    /// <exception cref="HeadConfigException">It is not.</exception>
+    public LinearConfig Linear(HeadConfig head) => head is LinearConfig { Hidden.Count: 0 } linear ? linear
+        : throw new HeadConfigException($"recipe {Name} fits linear heads only, the head is {head.Kind}. Choose another recipe: {string.Join(", ", HeadRecipes.Names.Where(name => name != Name))}.");
+
     public IReadOnlyList<GridCandidate> Candidates => [.. from rate in LearningRates from decay in WeightDecays select new GridCandidate(rate, decay)];
 
     /// <summary>The same with one learning rate and weight decay, for sources where each candidate costs a pass over the pictures an epoch.</summary>
@@ -41,10 +47,10 @@ public sealed record HeadRecipe
         ["optimizer"] = Optimizer.ToString(),
         ["learningRates"] = new JsonArray([.. LearningRates.Select(v => (JsonNode)v)]),
         ["weightDecays"] = new JsonArray([.. WeightDecays.Select(v => (JsonNode)v)]),
-        ["epochs"] = Epochs,
-        ["batchSize"] = BatchSize,
+        ["epochs"] = Optimizer == OptimizerKind.Lbfgs ? null : Epochs,
+        ["batchSize"] = Optimizer == OptimizerKind.Lbfgs ? null : BatchSize,
         ["accumulate"] = Accumulate,
-        ["decay"] = Decay == DecayKind.Cosine ? "half a cosine to 0" : $"times 0.1 every {DecayEvery} epochs",
+        ["decay"] = Optimizer == OptimizerKind.Lbfgs ? null : Decay == DecayKind.Cosine ? "half a cosine to 0" : $"times 0.1 every {DecayEvery} epochs",
         ["heldOut"] = HeldOut,
         ["seed"] = Seed,
     };
@@ -53,7 +59,7 @@ public sealed record HeadRecipe
 /// <summary>The recipes known by name, for each kind of head.</summary>
 public static class HeadRecipes
 {
-    public static readonly IReadOnlyList<string> Names = ["default", "2307.08702", "2311.17921", "released-code"];
+    public static readonly IReadOnlyList<string> Names = ["default", "logistic", "2307.08702", "2311.17921", "released-code"];
 
     static readonly double[] AdamRates = [1e-4, 3e-4, 1e-3, 3e-3];
 
@@ -70,6 +76,11 @@ public static class HeadRecipes
             WeightDecays = attention ? [0.05] : [0, 0.03, 0.3, 3],
             UsualRate = attention ? 3e-4 : 1e-3,
             Decay = DecayKind.Cosine,
+        },
+        "logistic" => new()
+        {
+            Name = name, About = "ours: logistic regression by L-BFGS on standardised features, the protocol of CLIP's linear probes; the penalty is chosen on held-out pictures",
+            Optimizer = OptimizerKind.Lbfgs, LearningRates = [1], WeightDecays = [0.01, 1, 0.3, 0.1, 0.03, 3e-3, 1e-3, 3e-4, 1e-4],
         },
         "2307.08702" => new()
         {
@@ -102,7 +113,7 @@ public static class HeadRecipes
     /// <exception cref="ArgumentException">The source has no such head.</exception>
     public static HeadConfig Head(string name, string kind, int pool, int channels) => (name, kind) switch
     {
-        ("default", "linear" or "mlp") => new LinearConfig { Pool = pool, BatchNorm = true },
+        ("default" or "logistic", "linear" or "mlp") => new LinearConfig { Pool = pool, BatchNorm = true },
         (_, "linear" or "mlp") => new LinearConfig { Pool = pool },
         ("released-code", "cnn") => throw new ArgumentException("the released code has no CNN head; take the recipe 2307.08702, which describes it, or default"),
         (_, "cnn") => new CnnConfig { Widths = [channels, channels] },

@@ -21,6 +21,11 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
     /// <param name="take">Called with what was trained while it is alive: once with everything, or where the source is trained too once for each candidate.</param>
     public void Run(IReadOnlyList<HeadCandidates> heads, int[] rows, int epochs, string? folder, Action<IReadOnlyList<Trainee>> take)
     {
+        if (recipe.Optimizer == OptimizerKind.Lbfgs)
+        {
+            Fit(heads, rows, folder, take);
+            return;
+        }
         if (!source.State.Any())
         {
             Run([.. heads.Index().SelectMany(head => Trainee.Of(head.Index, head.Item, recipe, source.Device, source.Net))], rows, epochs, folder, take);
@@ -31,6 +36,23 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
             source.Restore();
             var alone = heads.Count == 1 && head.Item.Candidates.Count == 1;
             Run([new SingleTrainee(head.Index, head.Item.Inputs, (index, candidate), recipe, source.Device, source.Net)], rows, epochs, alone || folder is null ? folder : Path.Combine(folder, $"{head.Index}-{index}"), take);
+        }
+    }
+
+    void Fit(IReadOnlyList<HeadCandidates> heads, int[] rows, string? folder, Action<IReadOnlyList<Trainee>> take)
+    {
+        using var scope = new TensorScope();
+        var trainees = new List<StackedTrainee>();
+        try
+        {
+            trainees.AddRange(heads.Index().Select(head => new StackedTrainee(head.Index, head.Item.Inputs, [.. head.Item.Candidates.Index()], recipe, source.Device)));
+            var fitting = new LogisticTraining(source, report, cancellation);
+            trainees.ForEach(trainee => fitting.Fit(trainee, rows, folder));
+            take(trainees);
+        }
+        finally
+        {
+            trainees.ForEach(trainee => trainee.Dispose());
         }
     }
 

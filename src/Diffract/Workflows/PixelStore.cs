@@ -50,5 +50,5 @@ public static class PixelStore
     }
 
     /// <summary>Logistic regression on all pixels.</summary>
-    public static TrainHeadRequest Request(int size) => new(new LinearConfig { Pool = size, BatchNorm = true }, HeadRecipes.Get("default", attention: false));
+    public static TrainHeadRequest Request(int size) => new(new LinearConfig { Pool = size, BatchNorm = true }, HeadRecipes.Get("logistic", attention: false));
 }

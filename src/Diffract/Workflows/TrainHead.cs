@@ -9,8 +9,8 @@ namespace Diffract.Workflows;
 /// <param name="Head">Kind and settings of the head; steps, blocks and classes are filled in.</param>
 public sealed record TrainHeadRequest(HeadConfig Head, HeadRecipe Recipe)
 {
-    /// <summary>A linear head on maps of <paramref name="pool"/> x <paramref name="pool"/>, learning rate and weight decay chosen on held-out training pictures.</summary>
-    public static TrainHeadRequest Linear(int pool = 2) => new(HeadRecipes.Head("default", "linear", pool, channels: 0), HeadRecipes.Get("default", attention: false));
+    /// <summary>A linear head on maps of <paramref name="pool"/> x <paramref name="pool"/>, fitted to its optimum, the penalty chosen on held-out training pictures.</summary>
+    public static TrainHeadRequest Linear(int pool = 2) => new(HeadRecipes.Head("default", "linear", pool, channels: 0), HeadRecipes.Get("logistic", attention: false));
 
     /// <summary>Steps to use; null takes the source's.</summary>
     public IReadOnlyList<int>? T { get; init; }

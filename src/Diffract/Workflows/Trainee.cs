@@ -58,21 +58,22 @@ abstract class Trainee : IDisposable
 
 sealed class StackedTrainee : Trainee
 {
-    readonly LinearConfig _linear;
     readonly LinearGrid _grid;
 
     public StackedTrainee(int head, HeadInputs inputs, IReadOnlyList<(int Index, GridCandidate Setting)> candidates, HeadRecipe recipe, Device device) : base(head, inputs, candidates, recipe, device)
     {
-        _linear = (LinearConfig)inputs.Head;
-        _grid = new(Store.Root, _linear, [.. candidates.Select(c => c.Setting)]);
+        Linear = recipe.Linear(inputs.Head);
+        _grid = new(Store.Root, Linear, [.. candidates.Select(c => c.Setting)]);
         Store.RequireGrad(true);
     }
 
+    public LinearConfig Linear { get; }
+
     public override ParameterGroup Group(double scale) => _grid.Group with { Scale = 1 / scale };
 
-    public override Tensor Loss(IReadOnlyDictionary<FeatureKey, Tensor> maps, Tensor labels) => _grid.Loss(_linear.Vector(maps), labels);
+    public override Tensor Loss(IReadOnlyDictionary<FeatureKey, Tensor> maps, Tensor labels) => _grid.Loss(Linear.Vector(maps), labels);
 
-    public override Tensor Logits(IReadOnlyDictionary<FeatureKey, Tensor> maps) => _grid.Forward(_linear.Vector(maps), training: false);
+    public override Tensor Logits(IReadOnlyDictionary<FeatureKey, Tensor> maps) => _grid.Forward(Linear.Vector(maps), training: false);
 
     public override IEnumerable<KeyValuePair<string, Tensor>> Tensors(int candidate) => _grid.Candidate(candidate);
 }

@@ -76,6 +76,41 @@ public class TrainHeadTests
         Assert.Contains("tiny.safetensors", error.Message);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Logistic_regression_chooses_its_penalty_and_tells_more_pictures_right_than_chance(bool batchNorm)
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny, TinyNet.Request with { Flip = true });
+        var recipe = HeadRecipes.Get("logistic", attention: false);
+
+        var result = TrainHead.Run(store, new(new LinearConfig { Pool = 1, BatchNorm = batchNorm }, recipe), folder["head"]);
+
+        Assert.Equal(recipe.WeightDecays.Order(), result.Candidates.Select(c => c.WeightDecay).Order());
+        Assert.Equal(result.Candidates.Max(c => c.HeldOutAccuracy), result.Chosen!.HeldOutAccuracy);
+        using var trained = TrainedHead.Open(Path.Combine(folder["head"], TrainHead.HeadFileName));
+        Assert.Equal(result.Test.Top1Hits, EvaluateHead.Run(trained, store).Top1Hits);
+        Assert.Equal(batchNorm, ((LinearConfig)trained.Head.Config).BatchNorm);
+        Assert.Contains("\"penalty\"", File.ReadAllText(Path.Combine(folder["head"], TrainLoop.MetricsFile)));
+        TrainHead.Run(store, new(new LinearConfig { Pool = 1, BatchNorm = batchNorm }, recipe), folder["again"]);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(folder["head"], TrainHead.HeadFileName)), File.ReadAllBytes(Path.Combine(folder["again"], TrainHead.HeadFileName)));
+    }
+
+    [Fact]
+    public void Logistic_regression_refuses_other_heads_and_a_penalty_of_nothing()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny);
+        var recipe = HeadRecipes.Get("logistic", attention: false);
+
+        Assert.Contains("linear heads only", Assert.Throws<HeadConfigException>(() => TrainHead.Run(store, new(new LinearConfig { Pool = 1, Hidden = [4] }, recipe), folder["a"])).Message);
+        Assert.Contains("above 0", Assert.Throws<ArgumentException>(() => TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, recipe with { WeightDecays = [0, 1] }), folder["b"])).Message);
+    }
+
     [Fact]
     public void Training_stopped_and_started_again_ends_with_the_same_head()
     {
