@@ -11,6 +11,9 @@ code. Parameters have the names of the published guided-diffusion checkpoints, s
       the net, as code does that takes features with hooks.
   adm_eager.py train [--config small32] [--batch 64] [--dtype float32|bfloat16] [--channels-last] [--repeat 5] [--threads N]
       whole steps of pre-training: noise, pass, mean squared error, gradients, AdamW.
+  adm_eager.py feedback [--config full256] [--block 24] [--from 21,24,27,30,33,36] [--batch 1] [--dtype ...] [--channels-last] [--repeat 3]
+      one training step of DifFeed's feedback layers (1x1 convolution, batch norm, ReLU) on the frozen net, as the papers' code
+      does it: a pass without gradients to the last of --from, a second pass from the start with gradients, and the backward pass.
   adm_eager.py check CONFIG.json CHECKPOINT.pt INPUT.pt
       block outputs' norms for {"x": (N, 3, H, W), "timesteps": (N)}; CONFIG.json has the fields of Shape below.
 
@@ -208,6 +211,19 @@ class AdmUNet(nn.Module):
                 break
         return h
 
+    def fed_back(self, x, t, maps, last, dtype=torch.float32):
+        """Block `last` of a pass in which maps[e] is added to the output of input block e."""
+        emb, h, skips = self.embedding(t).to(dtype), x.to(dtype), []
+        for number, stage in enumerate(self.input_blocks, 1):
+            h = stage(h, emb)
+            if number in maps:
+                h = h + F.interpolate(maps[number], h.shape[2:], mode="bilinear", align_corners=False).to(h.dtype)
+            skips.append(h)
+        h = self.middle_block(h, emb)
+        for stage in self.output_blocks[:last - len(self.input_blocks) - 1]:
+            h = stage(torch.cat((h, skips.pop()), dim=1), emb)
+        return h
+
     def forward(self, x, t):
         return self.out(self.features(x, t).float())
 
@@ -228,10 +244,11 @@ def report(arguments, **figures):
                           threads=torch.get_num_threads(), torch=torch.__version__, **figures)))
 
 
-def run_time(arguments):
+def frozen(arguments):
+    """The net and a batch for it."""
     torch.manual_seed(0)
     shape, dtype = SHAPES[arguments.config], getattr(torch, arguments.dtype)
-    net = AdmUNet(shape).eval()
+    net = AdmUNet(shape).eval().requires_grad_(False)
     for trunk in (net.input_blocks, net.middle_block, net.output_blocks):
         for layer in trunk.modules():
             if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear)):
@@ -240,10 +257,38 @@ def run_time(arguments):
     if arguments.channels_last:
         net.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
+    return net, x, t, dtype
+
+
+def run_time(arguments):
+    net, x, t, dtype = frozen(arguments)
     last = None if arguments.full else arguments.block
     with torch.no_grad():
         each = [s / arguments.batch for s in seconds_of(lambda: net.features(x, t, last, dtype), arguments.repeat, warm_up=1)]
     report(arguments, block=arguments.block, full=arguments.full, seconds_per_image=min(each), median=statistics.median(each))
+
+
+def run_feedback(arguments):
+    net, x, t, dtype = frozen(arguments)
+    sources = [int(number) for number in arguments.sources.split(",")]
+    total = len(net.input_blocks) + 1 + len(net.output_blocks)
+    with torch.no_grad():
+        channels = [h.shape[1] for h in net.blocks(x[:1], t[:1], dtype)]
+    layers = nn.ModuleDict({str(b): nn.Sequential(nn.Conv2d(channels[b - 1], channels[total - b], 1, bias=False), nn.BatchNorm2d(channels[total - b]), nn.ReLU())
+                            for b in sources})
+    optimizer = torch.optim.SGD(layers.parameters(), lr=1e-2)
+
+    def step():
+        with torch.no_grad():
+            first = {number: h for number, h in zip(range(1, max(sources) + 1), net.blocks(x, t, dtype)) if number in sources}
+        maps = {total + 1 - b: layers[str(b)](first[b].float()) for b in sources}
+        optimizer.zero_grad()
+        net.fed_back(x, t, maps, arguments.block, dtype).float().square().mean().backward()
+        optimizer.step()
+
+    taken = seconds_of(step, arguments.repeat, warm_up=1)
+    report(arguments, step="feedback", block=arguments.block, sources=sources, parameters=sum(p.numel() for p in layers.parameters()),
+           pictures_per_second=arguments.batch / min(taken), median=arguments.batch / statistics.median(taken))
 
 
 def run_train(arguments):
@@ -301,6 +346,9 @@ def main():
     timing = verb("time", run_time, config="full256", batch=1, repeat=3)
     timing.add_argument("--block", type=int, default=24)
     timing.add_argument("--full", action="store_true")
+    feedback = verb("feedback", run_feedback, config="full256", batch=1, repeat=3)
+    feedback.add_argument("--block", type=int, default=24)
+    feedback.add_argument("--from", dest="sources", default="21,24,27,30,33,36")
     verb("train", run_train, config="small32", batch=64, repeat=5)
     check = verbs.add_parser("check")
     check.set_defaults(run=run_check, threads=None)

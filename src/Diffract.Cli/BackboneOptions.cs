@@ -15,6 +15,14 @@ sealed class BackboneOptions(bool modelRequired = true)
 
     public IEnumerable<Option> All => [Model, Config, Precision, Device];
 
+    /// <summary>The net's blocks, without its weights.</summary>
+    public UNetLayout Layout(ParseResult arguments)
+    {
+        var (path, group) = UNetLoader.Split(arguments.GetValue(Model)!);
+        using var file = CheckpointFile.Open(ModelCache.Resolve(path));
+        return new(UNetRecognizer.Recognise(file, UNetLoader.Weights(file, group), arguments.GetValue(Config)).Config);
+    }
+
     public LoadedBackbone Open(ParseResult arguments, int? lastBlock, DType? precision = null, string? model = null)
     {
         var device = Torch.Device.Parse(arguments.GetValue(Device)!);

@@ -15,12 +15,14 @@ static class EvaluateVerb
         var average = new Option<bool>("--average") { Description = "Average logits over the store's draws and views" };
         var output = new Option<string?>("--out") { Description = "Write the result as JSON", HelpName = "FILE" };
         var json = CommonOptions.Json();
-        var verb = new Command("evaluate", "Accuracy of a trained head on every test picture of a store") { head, store, average, output, json };
+        var backbone = new BackboneOptions(modelRequired: false);
+        var verb = new Command("evaluate", "Accuracy of a trained head on every test picture of a store; a head with feedback needs --model too") { head, store, average, output, json, backbone.Model, backbone.Config, backbone.Device };
         verb.SetAction(arguments =>
         {
             using var trained = TrainedHead.Open(arguments.GetValue(head)!);
             using var features = FeatureStore.Open(arguments.GetValue(store)!);
-            var score = EvaluateHead.Run(trained, features, arguments.GetValue(average), Run.Cancellation);
+            using var net = arguments.GetValue(backbone.Model) is null ? null : backbone.Open(arguments, trained.DeepestBlock, trained.Features.Precision);
+            var score = EvaluateHead.Run(trained, features, arguments.GetValue(average), Run.Cancellation, net?.Backbone, net?.Device);
             if (arguments.GetValue(output) is { } path)
             {
                 AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(new { head = trained.Inputs.Head.ToJson(), score, features = features.Manifest.How }, JsonOutput.Indented));

@@ -9,7 +9,7 @@ namespace Diffract.Cli;
 /// <summary>The options by which verbs say which heads are trained and how.</summary>
 sealed class HeadOptions
 {
-    public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained together", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
+    public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained together; diffeed: see --feedback", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
     public Option<string?> Grid { get; } = new("--grid") { Description = "Heads to train together, as a JSON list", HelpName = "FILE" };
     public Option<string?> Hidden { get; } = new("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
     public Option<string> Recipe { get; } = new("--recipe") { Description = string.Join(", ", HeadRecipes.Names), DefaultValueFactory = _ => "default" };
@@ -59,6 +59,14 @@ sealed class HeadOptions
             Seed = seed,
         };
     }
+
+    /// <summary>True where the head is to have feedback (DifFeed).</summary>
+    public bool HasFeedback(ParseResult arguments) => arguments.GetValue(Head) is [FeedbackOptions.Kind];
+
+    /// <summary>The head on a second pass's maps: --head-config's, or the recipe's attention head.</summary>
+    /// <param name="maps">The whole maps that it reads.</param>
+    public HeadConfig Reader(ParseResult arguments, int steps, IReadOnlyList<FeatureSpec> maps) => arguments.GetValue(ConfigFile) is { } file ? FromFile(file)
+        : new NamedHead(HeadName.Parse("attention"), arguments.GetValue(Recipe)!).Config(steps, maps, poolAtHand: 1);
 
     static HeadConfig FromFile(string path)
     {

@@ -18,7 +18,7 @@ static class PredictVerb
         verb.SetAction(arguments =>
         {
             using var trained = TrainedHead.Open(arguments.GetValue(head)!);
-            using var net = backbone.Open(arguments, trained.Features.Blocks.Max(), trained.Features.Precision);
+            using var net = backbone.Open(arguments, trained.DeepestBlock, trained.Features.Precision);
             var failed = false;
             foreach (var prediction in EvaluateHead.Predict(trained, net.Backbone, arguments.GetValue(pictures)!, arguments.GetValue(draws), net.Device))
             {

@@ -12,11 +12,12 @@ static class TrainVerb
     public static Command Create()
     {
         var (backbone, features, head, subset, look) = (new BackboneOptions(modelRequired: false), new FeatureOptions(dataRequired: false), new HeadOptions(), new SubsetOptions(), new LiveOptions());
+        var feedback = new FeedbackOptions();
         var store = new Option<string?>("--store") { Description = "Feature store to train from; instead of it --model and --data extract one first, into OUT/features", HelpName = "STORE" };
         var live = new Option<bool>("--live") { Description = "Keep no store: pictures of --data go through --model anew each epoch, with fresh noise, mirrored by chance" };
         var (output, json) = (CommonOptions.Out("Folder for head.safetensors and result.json"), CommonOptions.Json());
         var verb = new Command("train", "Train a head on features, and test it on every test picture") { store, live, output, json };
-        foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All))
+        foreach (var option in head.All.Concat(feedback.All).Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All))
         {
             verb.Options.Add(option);
         }
@@ -24,7 +25,7 @@ static class TrainVerb
         {
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var folder = arguments.GetValue(output)!;
-            var results = arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);
+            IReadOnlyList<(string Name, HeadResult Result)> results = head.HasFeedback(arguments) ? [("", WithFeedback(arguments, folder, progress))] : arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);
             progress.Dispose();
             Show(results, folder, arguments.GetValue(json));
             return 0;
@@ -63,6 +64,40 @@ static class TrainVerb
             var plan = Plan(arguments, wanted.T, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0], choose: false);
             return plan.Count == 1 ? [("", TrainHead.Run(source, plan[0].Request, folder, progress.Report, Run.Cancellation))]
                 : throw new ArgumentException("--live trains one head at a time; several are trained together from a store");
+        }
+
+        // What the second pass goes on from does not change while it is trained: it is read from a store, or made anew each epoch with fresh noise.
+        HeadResult WithFeedback(ParseResult arguments, string folder, ConsoleProgress progress)
+        {
+            var isLive = arguments.GetValue(live);
+            if (arguments.GetValue(backbone.Model) is null || (arguments.GetValue(store) is null || isLive) && arguments.GetValue(features.Data) is null)
+            {
+                throw new ArgumentException("--head diffeed needs --model CKPT, whose second pass it runs, and --data DIR (or, without --live, a --store of first-pass maps)");
+            }
+            var layout = backbone.Layout(arguments);
+            int[] read = features.BlockList(arguments) ?? [FeatureRequest.DefaultBlock(layout)];
+            var (steps, side) = (FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!), layout.Config.ImageSize);
+            var reader = head.Reader(arguments, steps.Length, [.. read.Select(b => FeatureSpec.Of(layout, b, side, side))]);
+            var config = feedback.Head(arguments, layout, reader, read, arguments.GetValue(features.Class));
+            using var net = backbone.Open(arguments, config.Deepest);
+            net.Loaded.Net.Recompute = arguments.GetValue(feedback.Recompute);
+            var recipe = head.Settings(arguments, HeadRecipes.Feedback(arguments.GetValue(head.Recipe)!), arguments.GetValue(features.Seed), choose: false);
+            var request = new TrainHeadRequest(config, recipe) { Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
+            var wanted = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!)) with { Blocks = config.FirstPassBlocks, Pools = [0] };
+            if (isLive)
+            {
+                using var source = new LiveSource(net.Backbone, features.Items(arguments), wanted, look.Config(arguments), features.Options(arguments), net.Device);
+                return TrainHead.Run(source, request, folder, progress.Report, Run.Cancellation);
+            }
+            var kept = arguments.GetValue(store) ?? Path.Combine(folder, "features");
+            if (arguments.GetValue(store) is null)
+            {
+                var items = features.Items(arguments);
+                feedback.CheckRoom(arguments, wanted, layout, items.Items.Count);
+                Extract.Run(net.Backbone, items, wanted, kept, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
+            }
+            using var open = FeatureStore.Open(kept);
+            return TrainHead.Run(new StoreSource(open, net.Backbone, net.Device), request, folder, progress.Report, Run.Cancellation);
         }
 
         // The heads for the maps at hand.

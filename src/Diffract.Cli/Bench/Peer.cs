@@ -34,8 +34,8 @@ sealed record Peer(string Python, string Script)
         return peer;
     }
 
-    /// <param name="verb">Of the script: "train" prints pictures a second, all others seconds a picture.</param>
-    public Contender Contender(string name, string verb, params IEnumerable<string> options) => new(name, Python, [Script, verb, .. options], verb == "train" ? ReadTrain : ReadTime);
+    /// <param name="verb">Of the script: "train" and "feedback" print pictures a second, all others seconds a picture.</param>
+    public Contender Contender(string name, string verb, params IEnumerable<string> options) => new(name, Python, [Script, verb, .. options], verb is "train" or "feedback" ? ReadTrain : ReadTime);
 
     static Turn ReadTime(string json) => Read(json, root => root.GetProperty("median").GetDouble());
 

@@ -1,3 +1,4 @@
+using Diffract.Models;
 using Diffract.Torch;
 
 namespace Diffract.Heads;
@@ -11,6 +12,10 @@ public abstract class Head
     private protected Head(HeadConfig config) => Config = config;
 
     public HeadConfig Config { get; }
+
+    /// <summary>Gives the head the net that its maps come from; only a head that runs the net itself (DifFeed) keeps it.</summary>
+    /// <exception cref="ArgumentException">The net is not the one that the head was made for.</exception>
+    public virtual void Attach(UNet net) { }
 
     /// <param name="maps">A map (N, C, H, W), float32 or bfloat16, for every t and block of the configuration; more may be there.</param>
     /// <param name="training">True: batch norm takes the batch's statistics and moves the stored ones, once a t, in order.</param>

@@ -21,11 +21,18 @@ public abstract record HeadConfig
     /// <summary>Outputs.</summary>
     public int Classes { get; init; }
 
-    /// <summary>"linear", "mlp", "cnn" or "attention".</summary>
+    /// <summary>"linear", "mlp", "cnn", "attention" or "diffeed".</summary>
     public abstract string Kind { get; }
+
+    /// <summary>The deepest block that is needed of the net.</summary>
+    public virtual int Deepest => Blocks[^1].Block;
 
     /// <summary>The maps that the head reads, those of the first step first.</summary>
     public IEnumerable<FeatureKey> Keys => Ts.SelectMany(t => Blocks.Select(block => new FeatureKey(t, block.Block)));
+
+    /// <summary>The same with the inputs and outputs that were left open.</summary>
+    /// <param name="ts">Steps, ascending.</param> <param name="blocks">Maps as they come, ascending by block.</param> <param name="classes">Outputs.</param>
+    public virtual HeadConfig Complete(IReadOnlyList<int> ts, IReadOnlyList<FeatureSpec> blocks, int classes) => this with { Ts = ts, Blocks = blocks, Classes = classes };
 
     /// <summary>Makes the head's parameters, or fetches them from a checkpoint.</summary>
     /// <param name="p">In a store of float32 weights, or of float64 ones to check gradients.</param>

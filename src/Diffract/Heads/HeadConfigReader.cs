@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using Diffract.Models;
 
 namespace Diffract.Heads;
 
@@ -52,9 +54,35 @@ sealed class HeadConfigReader
                     Heads = Integer(json, "heads", attention.Heads), MlpRatio = Real(json, "mlpRatio", attention.MlpRatio),
                     Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
                 };
+            case "diffeed":
+                CheckKeys("", json, [.. common, "unet", "feedback", "reader", "readBlocks", "class"]);
+                return Feedback(json);
             default:
-                _faults.Add(kind is null ? "expected an object with a kind: linear, mlp, cnn or attention" : $"kind is '{kind}', expected linear, mlp, cnn or attention");
+                _faults.Add(kind is null ? "expected an object with a kind: linear, mlp, cnn, attention or diffeed" : $"kind is '{kind}', expected linear, mlp, cnn, attention or diffeed");
                 return null;
+        }
+    }
+
+    FeedbackHeadConfig? Feedback(JsonElement json)
+    {
+        var missing = new[] { "unet", "feedback", "reader", "readBlocks" }.Where(name => Find(json, name) is null).ToList();
+        if (missing.Count > 0)
+        {
+            return Fault<FeedbackHeadConfig?>($"kind is diffeed and {string.Join(", ", missing)} not given", null);
+        }
+        try
+        {
+            var reader = Config(json.GetProperty("reader"));
+            return reader is null ? null : new()
+            {
+                Net = UNetConfig.Parse(json.GetProperty("unet"), "unet"), Feedback = FeedbackConfig.FromJson(JsonNode.Parse(json.GetProperty("feedback").GetRawText())!),
+                Reader = reader, ReadBlocks = Integers(json, "readBlocks"), Class = Find(json, "class") is null ? null : Integer(json, "class", 0),
+                Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
+            };
+        }
+        catch (Exception exception) when (exception is UNetConfigException or NullReferenceException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            return Fault<FeedbackHeadConfig?>($"unet or feedback: {exception.Message}", null);
         }
     }
 

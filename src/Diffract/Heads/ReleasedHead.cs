@@ -18,8 +18,23 @@ public static class ReleasedHead
         }
         if (file.Under(Feedback).Count > 0)
         {
-            throw new HeadConfigException($"{file.Path}: it holds feedback layers ('{Feedback}') beside the head: this is a DifFeed head, which reads the maps of a second pass, and a store has those of the first");
+            throw new HeadConfigException($"{file.Path}: it holds feedback layers ('{Feedback}') beside the head: this is a DifFeed head, which reads the maps of a second pass. Import it with --head diffeed");
         }
-        return head.Keys.All(name => name.StartsWith(Parallel + ".", StringComparison.Ordinal)) ? file.Under($"{Group}.{Parallel}") : head;
+        return Under(file, Group);
+    }
+
+    /// <summary>The weights of a head with feedback: the head's under its own names, the feedback layers' under "feedback_layers.i.j".</summary>
+    /// <exception cref="CheckpointException">The file lacks one of the two.</exception>
+    public static IReadOnlyDictionary<string, StoredTensor> WithFeedback(CheckpointFile file)
+    {
+        var (head, feedback) = (Under(file, Group), Under(file, Feedback));
+        return head.Count > 0 && feedback.Count > 0 ? head.Concat(feedback.Select(pair => KeyValuePair.Create("feedback_layers." + pair.Key, pair.Value))).ToDictionary()
+            : throw new CheckpointException($"{file.Path}: it holds {head.Count} tensors under '{Group}' and {feedback.Count} under '{Feedback}'; a DifFeed head of the released code has both");
+    }
+
+    static IReadOnlyDictionary<string, StoredTensor> Under(CheckpointFile file, string group)
+    {
+        var found = file.Under(group);
+        return found.Keys.All(name => name.StartsWith(Parallel + ".", StringComparison.Ordinal)) ? file.Under($"{group}.{Parallel}") : found;
     }
 }

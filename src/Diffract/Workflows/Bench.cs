@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Diffract.Diffusion;
+using Diffract.Heads;
 using Diffract.Models;
 using Diffract.Nn;
 using Diffract.Optim;
@@ -60,6 +61,29 @@ public static class Bench
         {
             var x0 = Aten.Rand([batch, config.InChannels, config.ImageSize, config.ImageSize]) * 2 - 1;
             Pretrain.Loss(net, diffusion, x0).Backward();
+            optimizer.Step(step);
+        });
+    }
+
+    /// <summary>Steps of training feedback layers (DifFeed) on a frozen net: first pass, second pass with gradients to a block, backward pass, SGD.</summary>
+    /// <param name="strategy">As <see cref="FeedbackStrategy.Parse"/> reads it.</param> <param name="precision">Of the net's weights and maps; the layers are float32.</param>
+    public static BenchSample Feedback(UNetConfig config, string strategy, int block, int batch, DType precision, int repeat, bool recompute)
+    {
+        using var scope = new TensorScope();
+        using var store = ParameterStore.New(computeType: precision);
+        using var trained = ParameterStore.New();
+        var layout = new UNetLayout(config);
+        var feedback = FeedbackConfig.Of(FeedbackStrategy.Parse(strategy), layout);
+        var net = BenchNets.Build(store, config, feedback.Deepest([block]));
+        net.Recompute = recompute;
+        var extractor = new FeedbackExtractor(net, new(trained.Root, feedback, layout), [block]);
+        trained.RequireGrad(true);
+        using var optimizer = new Sgd([new([.. trained.Parameters.Values])]) { LearningRate = 1e-2 };
+        var x = Aten.Randn([batch, config.InChannels, config.ImageSize, config.ImageSize]);
+        var t = Aten.Full([batch], 150, DType.Int64);
+        return Sample(Bytes(store), batch, warmUp: 1, repeat, step =>
+        {
+            extractor.Second(extractor.First(x, t), t, null, training: true)[block].To(DType.Float32).Square().Mean().Backward();
             optimizer.Step(step);
         });
     }

@@ -20,7 +20,8 @@ public static class EvaluateHead
     /// <summary>Accuracy on the test rows of a store, or on all of one without splits.</summary>
     /// <param name="averageLooks">Average logits over the store's views and draws.</param>
     /// <exception cref="Heads.HeadConfigException">The store was made with another backbone.</exception> <exception cref="FeatureStoreException">It lacks what the head reads, or labels.</exception>
-    public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default)
+    /// <param name="backbone">Built as far as the head needs; for a head with feedback only.</param>
+    public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null)
     {
         head.CheckBackbone((string)store.Manifest.How["model"]!["sha256"]!, (string)store.Manifest.How["model"]!["name"]!);
         var map = store.Manifest.ClassNames.Select(name => head.ClassNames.ToList().IndexOf(name)).ToArray();
@@ -33,7 +34,9 @@ public static class EvaluateHead
         {
             throw new FeatureStoreException($"{store.Folder}: {rows.Length} rows to evaluate on, of which {rows.Count(row => store.Labels[row] < 0)} have no label");
         }
-        return Score.Of(HeadEvaluation.Run(new StoreSource(store), head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation), head.ClassNames);
+        var source = new StoreSource(store, backbone, device);
+        head.Use(backbone);
+        return Score.Of(HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation), head.ClassNames);
     }
 
     /// <summary>Probabilities for picture files.</summary>
@@ -50,6 +53,7 @@ public static class EvaluateHead
     static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<(string Path, Func<byte[]> Read)> pictures, int draws, Device? device)
     {
         head.CheckBackbone(backbone.Sha256, backbone.Name);
+        head.Use(backbone);
         var request = head.Features with { Draws = draws, Flip = false };
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
         var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);

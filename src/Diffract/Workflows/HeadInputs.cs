@@ -18,11 +18,12 @@ public sealed class HeadInputs
     public IReadOnlyList<int> Pools => [.. _pool.Values.Distinct().Order()];
 
     /// <summary>Completes a head for the maps at hand.</summary>
-    /// <param name="head">Kind and settings.</param> <param name="ts">Steps, ascending.</param> <param name="blocks">Blocks, ascending.</param> <param name="classes">Outputs.</param>
+    /// <param name="head">Kind and settings.</param> <param name="ts">Steps, ascending.</param> <param name="blocks">Blocks, ascending; a head with feedback knows its own.</param> <param name="classes">Outputs.</param>
     /// <param name="pools">Pools that are at hand; null: any can be made.</param> <param name="shape">(C, h, w) of a map.</param> <param name="side">Shorter side of a block's whole map.</param>
     /// <exception cref="FeatureStoreException">No pool at hand serves the head.</exception> <exception cref="HeadConfigException">The head cannot be built.</exception>
     public static HeadInputs Choose(HeadConfig head, IReadOnlyList<int> ts, IReadOnlyList<int> blocks, int classes, IReadOnlyList<int>? pools, Func<FeatureName, long[]> shape, Func<int, int> side)
     {
+        blocks = head is FeedbackHeadConfig feedback ? feedback.FirstPassBlocks : blocks;
         var specs = new List<FeatureSpec>();
         var chosen = new Dictionary<int, int>();
         foreach (var block in blocks)
@@ -31,7 +32,7 @@ public sealed class HeadInputs
             var map = shape(new(ts[0], block, chosen[block]));
             specs.Add(new(block, (int)map[0], (int)map[1], (int)map[2]));
         }
-        var complete = head with { Ts = ts, Blocks = specs, Classes = classes };
+        var complete = head.Complete(ts, specs, classes);
         complete.Check("head");
         var inputs = new HeadInputs(complete);
         foreach (var (block, pool) in chosen)

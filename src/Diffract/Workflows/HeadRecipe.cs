@@ -100,6 +100,13 @@ public static class HeadRecipes
         _ => throw new ArgumentException($"recipe '{name}': known are {string.Join(", ", Names)}"),
     };
 
+    /// <summary>The same for heads with feedback, to which the released script gives a smaller learning rate and batch.</summary>
+    /// <inheritdoc cref="Get"/>
+    public static HeadRecipe Feedback(string name) => name != "released-code" ? Get(name, attention: true) : Get(name, attention: true) with
+    {
+        About = "SGD without momentum, 28 epochs, times 0.1 every 7, batch 4 x 4, learning rate as in the released script for feedback", LearningRates = [1e-2], BatchSize = 16,
+    };
+
     /// <summary>The head of a kind that a recipe's source describes, to be completed with steps, blocks and classes.</summary>
     /// <param name="kind">As in <see cref="HeadName"/>.</param> <param name="pool">For linear heads and MLPs.</param>
     /// <param name="channels">Of the maps, for attention heads that are as wide as they are.</param>

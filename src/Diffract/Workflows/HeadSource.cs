@@ -3,6 +3,7 @@ using Diffract.Data;
 using Diffract.Diffusion;
 using Diffract.Features;
 using Diffract.Heads;
+using Diffract.Models;
 using Diffract.Optim;
 using Diffract.Torch;
 
@@ -50,6 +51,9 @@ public abstract class HeadSource
 
     /// <summary>Where maps and labels are.</summary>
     public virtual Device Device => Device.Cpu;
+
+    /// <summary>The backbone, for a head that runs it itself; null where it is not at hand.</summary>
+    public virtual UNet? Net => null;
 
     /// <summary>Looks that a test averages over; the first is the one that counts without averaging.</summary>
     public abstract IReadOnlyList<(PictureView View, int Draw)> TestLooks { get; }

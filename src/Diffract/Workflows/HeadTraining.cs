@@ -28,14 +28,14 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
         }
         if (!source.State.Any())
         {
-            Run([.. heads.Index().SelectMany(head => Trainee.Of(head.Index, head.Item, recipe, source.Device))], rows, epochs, folder, take);
+            Run([.. heads.Index().SelectMany(head => Trainee.Of(head.Index, head.Item, recipe, source.Device, source.Net))], rows, epochs, folder, take);
             return;
         }
         foreach (var (head, index, candidate) in heads.Index().SelectMany(head => head.Item.Candidates.Index().Select(one => (head, one.Index, one.Item))))
         {
             source.Restore();
             var alone = heads.Count == 1 && head.Item.Candidates.Count == 1;
-            Run([new SingleTrainee(head.Index, head.Item.Inputs, (index, candidate), recipe, source.Device)], rows, epochs, alone || folder is null ? folder : Path.Combine(folder, $"{head.Index}-{index}"), take);
+            Run([new SingleTrainee(head.Index, head.Item.Inputs, (index, candidate), recipe, source.Device, source.Net)], rows, epochs, alone || folder is null ? folder : Path.Combine(folder, $"{head.Index}-{index}"), take);
         }
     }
 

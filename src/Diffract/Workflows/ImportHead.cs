@@ -26,4 +26,22 @@ public static class ImportHead
             new JsonObject { ["importedFrom"] = Path.GetFileName(path), ["sha256"] = file.Sha256 });
         return inputs.Head;
     }
+
+    /// <summary>A head with feedback, for which no store is needed.</summary>
+    /// <param name="path">latest.pth.</param> <param name="head">Kind, settings and feedback.</param> <param name="request">t and size at which it is used.</param>
+    /// <param name="backbone">That it was trained on; its weights are not read.</param> <param name="classNames">In the order of the outputs: the released code sorts the folders' names.</param>
+    /// <param name="output">The file to write.</param> <returns>The head as it was understood.</returns>
+    /// <exception cref="CheckpointException">The weights do not fit the head.</exception> <exception cref="HeadConfigException">The head cannot be built.</exception>
+    public static HeadConfig Run(string path, FeedbackHeadConfig head, FeatureRequest request, Backbone backbone, IReadOnlyList<string> classNames, string output)
+    {
+        using var scope = new TensorScope();
+        using var file = CheckpointFile.Open(path);
+        var layout = backbone.Net.Layout;
+        var inputs = HeadInputs.Choose(head, request.T, head.FirstPassBlocks, classNames.Count, pools: null, name => request.Shape(name, layout), block => Math.Min(request.Height, request.Width) / layout.Blocks[block - 1].OutStride);
+        using var weights = ParameterStore.From(ReleasedHead.WithFeedback(file));
+        inputs.Head.Build(weights.Root);
+        weights.Verify(path, hint: () => "Is it a head of these blocks and classes? --layers or --head-config, --blocks, --feedback, --feedback-layers and --classes say what it is.");
+        TrainedHead.Write(output, inputs, weights.All, request, backbone.ToJson(), classNames, new JsonObject { ["importedFrom"] = Path.GetFileName(path), ["sha256"] = file.Sha256 });
+        return inputs.Head;
+    }
 }

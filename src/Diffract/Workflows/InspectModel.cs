@@ -1,4 +1,4 @@
-using Diffract.Features;
+using Diffract.Heads;
 using Diffract.Models;
 using Diffract.Torch;
 

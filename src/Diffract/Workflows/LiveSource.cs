@@ -3,6 +3,7 @@ using Diffract.Data;
 using Diffract.Diffusion;
 using Diffract.Features;
 using Diffract.Heads;
+using Diffract.Models;
 using Diffract.Optim;
 using Diffract.Torch;
 
@@ -48,6 +49,7 @@ public sealed class LiveSource : HeadSource, IDisposable
     public override string Decision => _items.Decision;
     public override FeatureRequest Request { get; }
     public override Device Device { get; }
+    public override UNet Net => _tuning?.Net ?? _backbone.Net;
     public override bool RunsNet => true;
     public override int TestBatch => Math.Max(_pass, 64);
     public override IReadOnlyList<(PictureView View, int Draw)> TestLooks => [.. Enumerable.Range(0, Request.Draws).Select(draw => (default(PictureView), draw))];

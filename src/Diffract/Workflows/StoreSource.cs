@@ -9,32 +9,47 @@ using Diffract.Torch;
 namespace Diffract.Workflows;
 
 /// <summary>Rows of a feature store. An epoch shows each in one of its stored views and draws.</summary>
-public sealed class StoreSource(FeatureStore store) : HeadSource
+public sealed class StoreSource : HeadSource
 {
+    readonly FeatureStore _store;
     string[]? _files;
 
-    public override string Name => store.Folder;
-    public override IReadOnlyList<string> ClassNames => store.Manifest.ClassNames;
-    public override IReadOnlyList<long> Labels => store.Labels;
-    public override IReadOnlyList<PictureSplit> Splits => store.Splits;
-    public override IReadOnlyList<string> Files => _files ??= [.. store.ReadRows().Select(row => row.File)];
-    public override string Decision => store.Manifest.Splits;
-    public override FeatureRequest Request => store.Request;
-    public override JsonObject How => store.Manifest.How;
-    public override int TestBatch => 256;
+    /// <param name="backbone">The one that the store was made with, on <paramref name="device"/>; needed for a head with feedback only.</param>
+    /// <exception cref="FeatureStoreException">The store was made with another backbone.</exception>
+    public StoreSource(FeatureStore store, Backbone? backbone = null, Device? device = null)
+    {
+        (_store, Net, Device) = (store, backbone?.Net, device ?? Device.Cpu);
+        var made = store.Manifest.How["model"]!;
+        if (backbone is not null && backbone.Sha256 != (string)made["sha256"]!)
+        {
+            throw new FeatureStoreException($"{store.Folder} was made with {made["name"]} (SHA-256 {((string)made["sha256"]!)[..12]}...), not with {backbone.Name} ({backbone.Sha256[..12]}...). Use that checkpoint, or extract with this one.");
+        }
+    }
+
+    public override string Name => _store.Folder;
+    public override IReadOnlyList<string> ClassNames => _store.Manifest.ClassNames;
+    public override IReadOnlyList<long> Labels => _store.Labels;
+    public override IReadOnlyList<PictureSplit> Splits => _store.Splits;
+    public override IReadOnlyList<string> Files => _files ??= [.. _store.ReadRows().Select(row => row.File)];
+    public override string Decision => _store.Manifest.Splits;
+    public override FeatureRequest Request => _store.Request;
+    public override JsonObject How => _store.Manifest.How;
+    public override UNet? Net { get; }
+    public override Device Device { get; }
+    public override int TestBatch => Net is null ? 256 : new ExtractOptions().BatchFor(Request);
 
     public override IReadOnlyList<(PictureView View, int Draw)> TestLooks =>
-        [.. from view in Enumerable.Range(0, store.Request.Views) from draw in Enumerable.Range(0, store.Request.Draws) select (new PictureView(view == 1), draw)];
+        [.. from view in Enumerable.Range(0, _store.Request.Views) from draw in Enumerable.Range(0, _store.Request.Draws) select (new PictureView(view == 1), draw)];
 
-    public override ContentHash HashOf(int row) => store.HashOf(row);
+    public override ContentHash HashOf(int row) => _store.HashOf(row);
 
     public override HeadInputs Complete(HeadConfig head, IReadOnlyList<int>? ts, IReadOnlyList<int>? blocks) =>
-        HeadInputs.Choose(head, ts ?? store.Request.T, blocks ?? store.Request.Blocks, ClassNames.Count, store.Request.Pools, store.Shape, Side);
+        HeadInputs.Choose(head, ts ?? _store.Request.T, blocks ?? _store.Request.Blocks, ClassNames.Count, _store.Request.Pools, _store.Shape, Side);
 
     public override RowLook TrainingLook(int row, long epoch, ulong seed)
     {
         var chance = Chance(row, epoch, seed);
-        return new(row, new PictureView(chance % (ulong)store.Request.Views == 1), (int)((chance >> 8) % (ulong)store.Request.Draws));
+        return new(row, new PictureView(chance % (ulong)_store.Request.Views == 1), (int)((chance >> 8) % (ulong)_store.Request.Draws));
     }
 
     public override IEnumerable<HeadBatch> Load(HeadInputs inputs, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default) =>
@@ -50,15 +65,17 @@ public sealed class StoreSource(FeatureStore store) : HeadSource
             at += size;
             int[] rows = [.. batch.Select(look => look.Row)];
             var gathered = new Dictionary<FeatureName, Tensor>();
-            yield return new(rows, [.. heads.Select(inputs => inputs.Gather(store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw), gathered))], LabelsOf(rows));
+            yield return new(rows, [.. heads.Select(inputs => OnDevice(inputs.Gather(_store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw), gathered)))], LabelsOf(rows));
         }
     }
+
+    IReadOnlyDictionary<FeatureKey, Tensor> OnDevice(IReadOnlyDictionary<FeatureKey, Tensor> maps) => Device.IsCpu ? maps : maps.ToDictionary(pair => pair.Key, pair => pair.Value.To(Device));
 
     // The shorter side of a block's whole map, from what the manifest says of the net.
     int Side(int block)
     {
         var flags = JsonSerializer.SerializeToElement(How["model"]!["unet"]);
-        var layout = new UNetLayout(UNetConfig.Parse(flags, store.Folder));
-        return Math.Min(store.Request.Height, store.Request.Width) / layout.Blocks[block - 1].OutStride;
+        var layout = new UNetLayout(UNetConfig.Parse(flags, _store.Folder));
+        return Math.Min(_store.Request.Height, _store.Request.Width) / layout.Blocks[block - 1].OutStride;
     }
 }

@@ -76,6 +76,20 @@ public sealed class TrainedHead : IDisposable
         }
     }
 
+    /// <summary>The deepest block that the head needs of its backbone.</summary>
+    public int DeepestBlock => Inputs.Head.Deepest;
+
+    /// <summary>Gives the head the backbone that it was trained on; one with feedback runs it itself.</summary>
+    /// <exception cref="HeadConfigException">It is another backbone.</exception>
+    public void Use(Backbone? backbone)
+    {
+        if (backbone is not null)
+        {
+            CheckBackbone(backbone.Sha256, backbone.Name);
+            Head.Attach(backbone.Net);
+        }
+    }
+
     public void Dispose() => _store.Dispose();
 
     static long[] Shape(HeadConfig config, FeatureName name)

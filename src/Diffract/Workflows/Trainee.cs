@@ -1,5 +1,6 @@
 using Diffract.Diffusion;
 using Diffract.Heads;
+using Diffract.Models;
 using Diffract.Nn;
 using Diffract.Optim;
 using Diffract.Torch;
@@ -45,10 +46,11 @@ abstract class Trainee : IDisposable
     public abstract IEnumerable<KeyValuePair<string, Tensor>> Tensors(int candidate);
 
     /// <summary>As few trainees as serve all candidates.</summary>
-    public static IEnumerable<Trainee> Of(int head, HeadCandidates wanted, HeadRecipe recipe, Device device)
+    /// <param name="net">The backbone, for a head that runs it itself.</param>
+    public static IEnumerable<Trainee> Of(int head, HeadCandidates wanted, HeadRecipe recipe, Device device, UNet? net)
     {
         var all = wanted.Candidates.Index().ToList();
-        return wanted.IsGrid ? [new StackedTrainee(head, wanted.Inputs, all, recipe, device)] : all.Select(one => new SingleTrainee(head, wanted.Inputs, one, recipe, device));
+        return wanted.IsGrid ? [new StackedTrainee(head, wanted.Inputs, all, recipe, device)] : all.Select(one => new SingleTrainee(head, wanted.Inputs, one, recipe, device, net));
     }
 
     public void Dispose() => Store.Dispose();
@@ -80,9 +82,13 @@ sealed class SingleTrainee : Trainee
 {
     readonly Head _head;
 
-    public SingleTrainee(int head, HeadInputs inputs, (int Index, GridCandidate Setting) candidate, HeadRecipe recipe, Device device) : base(head, inputs, [candidate], recipe, device)
+    public SingleTrainee(int head, HeadInputs inputs, (int Index, GridCandidate Setting) candidate, HeadRecipe recipe, Device device, UNet? net) : base(head, inputs, [candidate], recipe, device)
     {
         _head = inputs.Head.Build(Store.Root);
+        if (net is not null)
+        {
+            _head.Attach(net);
+        }
         Store.RequireGrad(true);
     }
 

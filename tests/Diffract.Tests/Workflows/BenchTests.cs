@@ -54,4 +54,10 @@ public class BenchTests
         var config = BenchNets.Config("small32") with { ChannelMult = [1], NumResBlocks = 1, AttentionFactors = new HashSet<int>() };
         Assert.Single(Bench.Train(config, batch: 1, DType.Float32, repeat: 1).SecondsPerPicture);
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_step_of_feedback_is_measured(bool recompute) =>
+        Assert.Single(Bench.Feedback(TinyNet.Config, "bottleneck", block: 7, batch: 2, DType.BFloat16, repeat: 1, recompute).SecondsPerPicture);
 }

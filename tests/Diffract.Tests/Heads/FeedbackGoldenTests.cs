@@ -1,13 +1,11 @@
 using Diffract.Diffusion;
-using Diffract.Features;
 using Diffract.Heads;
 using Diffract.Models;
 using Diffract.Nn;
 using Diffract.Optim;
-using Diffract.Tests.Heads;
 using Diffract.Torch;
 
-namespace Diffract.Tests.Features;
+namespace Diffract.Tests.Heads;
 
 /// <summary>DifFeed on a small net against the released code: both passes, gradients through the frozen net, a training step, both states of batch norm.</summary>
 public class FeedbackGoldenTests
@@ -43,13 +41,13 @@ public class FeedbackGoldenTests
         using var optimizer = new Sgd([new([.. net.Trained.Parameters.Values], WeightDecay: sgd.GetProperty("weight_decay").GetDouble())]) { LearningRate = sgd.GetProperty("lr").GetDouble() };
 
         net.Loss(net.Logits(training: false), "loss_evalmode").Backward();
-        net.CheckEach("grad_evalmode/", name => name.StartsWith("feedback_layers"), parameter => parameter.Grad!);
+        net.CheckEach("grad_evalmode/", name => name.StartsWith("feedback_layers"), parameter => parameter.Grad!, net.NearZero(training: false));
         net.ClearGradients();
         var logits = net.Logits(training: true);
         golden.Check("logits", logits.To(DType.Float32));
         net.CheckMaps();
         net.Loss(logits, "loss").Backward();
-        net.CheckEach("grad/", _ => true, parameter => parameter.Grad!);
+        net.CheckEach("grad/", _ => true, parameter => parameter.Grad!, net.NearZero(training: true));
         Assert.All(net.Frozen.Parameters.Values, weight => Assert.Null(weight.Grad));
         optimizer.Step(0);
         net.CheckEach("after_sgd1/", _ => true, parameter => parameter);
@@ -140,21 +138,56 @@ public class FeedbackGoldenTests
             }
             foreach (var (i, pair) in _config.Pairs.Index().Where(entry => _golden.Has(Outputs, $"feedback/0/{entry.Item.From}")))
             {
-                using var off = GradMode.Off();
-                using var still = ParameterStore.From(_golden["feedback_layers.safetensors"].Under(""), _feedback.ComputeType); // a second batch would move the statistics
-                _golden.Check($"feedback/0/{pair.From}", new FeedbackLayers(still.Root, _config, new UNetLayout(UNetConfig.Parse(_golden.Description.GetProperty("create_model"), "create_model")))
-                    .Forward(i, _first!.Maps[pair.From], training: true).To(DType.Float32));
+                _golden.Check($"feedback/0/{pair.From}", Fed(i, _config, training: true).To(DType.Float32));
             }
         }
 
+        /// <summary>
+        /// In float32: the layers' channels that have a value so near to zero before ReLU that rounding decides on which side it lies, and with it a whole row of
+        /// gradients: within twice what the golden file says that float32 differs from float64 there. In float64 none is excepted.
+        /// </summary>
+        public HashSet<(int Pair, int Channel)> NearZero(bool training)
+        {
+            var found = new HashSet<(int, int)>();
+            var arrays = _golden.Description.GetProperty("files").GetProperty(Outputs).GetProperty("arrays");
+            for (var i = 0; i < _config.Pairs.Count && _feedback.ComputeType == DType.Float32; i++)
+            {
+                using var scope = new TensorScope();
+                var before = Fed(i, _config with { Layers = [FeedbackLayer.Convolution, FeedbackLayer.BatchNorm] }, training).Abs().Transpose(0, 1).Flatten(1); // (C, N H W)
+                var rounding = arrays.GetProperty($"feedback/0/{_config.Pairs[i].From}").GetProperty("f64_max_abs_diff").GetDouble();
+                foreach (var (channel, least) in Dispatcher.Call("aten::amin", before, (long[])[1]).ToArray<float>().Index())
+                {
+                    if (least < 2 * rounding)
+                    {
+                        found.Add((i, channel));
+                    }
+                }
+            }
+            Assert.InRange(found.Count, 0, 8);                                             // of the 352 of "all"
+            return found;
+        }
+
+        // From weights of their own: a second batch would move the statistics of those that are trained.
+        Tensor Fed(int pair, FeedbackConfig config, bool training)
+        {
+            using var off = GradMode.Off();
+            using var still = ParameterStore.From(_golden["feedback_layers.safetensors"].Under(""), _feedback.ComputeType);
+            return new FeedbackLayers(still.Root, config, new UNetLayout(UNetConfig.Parse(_golden.Description.GetProperty("create_model"), "create_model"))).Forward(pair, _first!.Maps[config.Pairs[pair].From], training);
+        }
+
         // Of large tensors the golden file holds some only; small ones are always there.
-        public void CheckEach(string prefix, Func<string, bool> wanted, Func<Tensor, Tensor> value)
+        /// <param name="except">Channels of the feedback layers that are not compared.</param>
+        public void CheckEach(string prefix, Func<string, bool> wanted, Func<Tensor, Tensor> value, HashSet<(int Pair, int Channel)>? except = null)
         {
             var tensors = prefix.StartsWith("after") ? Trained.All : Trained.Parameters;
             foreach (var (name, tensor) in tensors.Where(pair => wanted(pair.Key) && (pair.Value.Elements <= 2048 || _golden.Has(Outputs, prefix + pair.Key))))
             {
-                var found = value(tensor);
-                _golden.Check(prefix + name, found.DType == DType.Float64 ? found.Detach().To(DType.Float32) : found);
+                var found = value(tensor).Detach();
+                foreach (var (_, channel) in (except ?? []).Where(entry => name.StartsWith($"feedback_layers.{entry.Pair}.")))
+                {
+                    found.Select(0, channel).Copy_(_golden[Outputs].Get(prefix + name).ToTensor().Select(0, channel));
+                }
+                _golden.Check(prefix + name, found.DType == DType.Float64 ? found.To(DType.Float32) : found);
             }
         }
 

@@ -1,6 +1,6 @@
 using Diffract.Models;
 
-namespace Diffract.Features;
+namespace Diffract.Heads;
 
 /// <summary>A strategy on one net.</summary>
 /// <param name="Pairs">Ascending.</param> <param name="Notes">What was chosen where the definition does not fit the net, or leaves it open.</param>

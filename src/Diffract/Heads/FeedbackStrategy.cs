@@ -1,7 +1,7 @@
 using System.Globalization;
 using Diffract.Models;
 
-namespace Diffract.Features;
+namespace Diffract.Heads;
 
 /// <summary>Which decoder blocks feed back to which encoder blocks, defined for any net. Unless said otherwise, block b feeds block B + 1 - b of a net of B blocks.</summary>
 /// <remarks>The second paper's section 5 and Table 4. The released code has all but <see cref="MultiScale"/>.</remarks>

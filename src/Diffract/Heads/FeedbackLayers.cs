@@ -2,7 +2,7 @@ using Diffract.Models;
 using Diffract.Nn;
 using Diffract.Torch;
 
-namespace Diffract.Features;
+namespace Diffract.Heads;
 
 /// <summary>What DifFeed trains beside a head: a stack of layers for each pair of blocks. Parameters: "i.j" for layer j of pair i, as in the released code.</summary>
 public sealed class FeedbackLayers

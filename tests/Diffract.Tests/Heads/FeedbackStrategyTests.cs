@@ -1,7 +1,7 @@
-using Diffract.Features;
+using Diffract.Heads;
 using Diffract.Models;
 
-namespace Diffract.Tests.Features;
+namespace Diffract.Tests.Heads;
 
 public class FeedbackStrategyTests
 {

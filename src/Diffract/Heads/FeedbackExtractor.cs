@@ -1,7 +1,7 @@
 using Diffract.Models;
 using Diffract.Torch;
 
-namespace Diffract.Features;
+namespace Diffract.Heads;
 
 /// <summary>What the first pass leaves for the second. Nothing of it depends on what is trained.</summary>
 /// <param name="State">The second pass, which goes as the first did until the first map is added, at the block that takes it.</param>
@@ -35,8 +35,11 @@ public sealed class FeedbackExtractor
 
     /// <summary>A first pass from maps that were kept.</summary>
     /// <param name="maps">Whole maps by block, at least <see cref="FirstPassBlocks"/>.</param>
-    public FirstPass FromKept(IReadOnlyDictionary<int, Tensor> maps) =>
-        new(new(FirstTo(Config), maps), Config.Pairs.Select(pair => pair.From).Distinct().ToDictionary(b => b, b => maps[b]));
+    public FirstPass FromKept(IReadOnlyDictionary<int, Tensor> maps)
+    {
+        var laid = maps.ToDictionary(pair => pair.Key, pair => pair.Value.To(_net.ComputeType).ChannelsLast()); // the faster layout
+        return new(new(FirstTo(Config), laid), Config.Pairs.Select(pair => pair.From).Distinct().ToDictionary(b => b, b => laid[b]));
+    }
 
     /// <summary>Runs the net without gradients, as far as the deepest block that feeds back.</summary>
     /// <param name="x">(N, C_in, H, W), noised.</param> <param name="t">(N), steps from 0.</param> <param name="y">(N) int64, classes, or null.</param>
@@ -79,7 +82,8 @@ public sealed class FeedbackExtractor
     static Tensor Resized(Tensor map, Tensor like) =>
         map.Size(2) == like.Size(2) && map.Size(3) == like.Size(3) ? map : Aten.UpsampleBilinear2d(map, like.Size(2), like.Size(3)); // without antialiasing, corners not aligned
 
-    static void CheckReach(FeedbackConfig config, IReadOnlyList<int> blocks)
+    /// <exception cref="ArgumentException">Feedback cannot reach a block that is wanted, or does not arrive at any.</exception>
+    internal static void CheckReach(FeedbackConfig config, IReadOnlyList<int> blocks)
     {
         var (first, last) = (FirstTo(config), config.Pairs.Max(pair => pair.To));
         if (blocks.Count == 0 || blocks[0] < first || blocks[^1] < last)

@@ -3,7 +3,7 @@ using Diffract.Models;
 using Diffract.Nn;
 using Diffract.Torch;
 
-namespace Diffract.Features;
+namespace Diffract.Heads;
 
 /// <summary>A layer of the stack between a decoder block and an encoder block.</summary>
 public enum FeedbackLayer

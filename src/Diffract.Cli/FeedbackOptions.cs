@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Diffract.Features;
+using Diffract.Heads;
+using Diffract.Models;
+using Diffract.Torch;
+
+namespace Diffract.Cli;
+
+/// <summary>The options by which verbs describe feedback from decoder to encoder.</summary>
+sealed class FeedbackOptions
+{
+    /// <summary>The head that these options are for.</summary>
+    public const string Kind = "diffeed";
+
+    const string Standard = "bottleneck", Letters = "C_B_R";
+
+    public Option<string> Feedback { get; } = new("--feedback") { Description = "Of --head diffeed: all, bottleneck, windowed, multi-scale, multi-scale:BLOCK, or pairs such as 21-17,24-14; `info` lists them for a net", DefaultValueFactory = _ => Standard, HelpName = "STRATEGY" };
+    public Option<string> Layers { get; } = new("--feedback-layers") { Description = "Its layers: C convolution, B batch norm, R ReLU, S SiLU, G group norm", DefaultValueFactory = _ => Letters, HelpName = "LETTERS" };
+    public Option<bool> Recompute { get; } = new("--recompute") { Description = "Less memory in the second pass: blocks are computed once more for the gradients" };
+    public Option<double> Room { get; } = new("--keep-limit") { Description = "GiB that kept first-pass maps may take; --live keeps none", DefaultValueFactory = _ => 64, HelpName = "GIB" };
+
+    public IEnumerable<Option> All => [Feedback, Layers, Recompute, Room];
+
+    /// <param name="reader">The head on the second pass's maps, or a whole head with feedback.</param> <param name="read">Blocks that it reads.</param>
+    public FeedbackHeadConfig Head(ParseResult arguments, UNetLayout layout, HeadConfig reader, int[] read, int? label) => reader as FeedbackHeadConfig ?? new()
+    {
+        Net = layout.Config, Reader = reader, ReadBlocks = read, Class = label,
+        Feedback = FeedbackConfig.Of(FeedbackStrategy.Parse(arguments.GetValue(Feedback)!), layout) with { Layers = FeedbackConfig.ParseLayers(arguments.GetValue(Layers)!) },
+    };
+
+    /// <exception cref="ArgumentException">The maps of all pictures take more than they may.</exception>
+    public void CheckRoom(ParseResult arguments, FeatureRequest request, UNetLayout layout, int pictures)
+    {
+        var room = pictures * request.Names.Sum(name => request.Shape(name, layout).Aggregate(1L, (a, b) => a * b)) * request.StoredAs.Size() / (double)(1 << 30);
+        if (room > arguments.GetValue(Room))
+        {
+            throw new ArgumentException(FormattableString.Invariant($"first-pass maps of {pictures} pictures (blocks {string.Join(", ", request.Blocks)}) would take {room:f1} GiB, more than --keep-limit {arguments.GetValue(Room)}. ")
+                + "Train with --live, which keeps none; or give --store-as fp16, fewer pictures (--limit) or a larger limit.");
+        }
+    }
+}

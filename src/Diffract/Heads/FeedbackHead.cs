@@ -1,0 +1,56 @@
+using Diffract.Models;
+using Diffract.Nn;
+using Diffract.Torch;
+
+namespace Diffract.Heads;
+
+/// <summary>
+/// The second pass of a frozen net with feedback, and a head on its maps. Parameters: the head's own, and "feedback_layers.i.j".
+/// A net must be attached before it is used.
+/// </summary>
+public sealed class FeedbackHead : Head
+{
+    readonly FeedbackHeadConfig _config;
+    readonly FeedbackLayers _layers;
+    readonly Head _reader;
+    FeedbackExtractor? _extractor;
+
+    internal FeedbackHead(Params p, FeedbackHeadConfig config) : base(config)
+    {
+        _config = config;
+        _reader = config.Reader.Build(p);
+        _layers = new(p["feedback_layers"], config.Feedback, config.Layout);
+    }
+
+    public override void Attach(UNet net)
+    {
+        if (net.Last < _config.Deepest || !net.Layout.Blocks.Take(net.Last).SequenceEqual(_config.Layout.Blocks.Take(net.Last), SameBlock))
+        {
+            throw new ArgumentException($"the head runs a net as far as block {_config.Deepest}; the one that is attached has another layout, or was built up to block {net.Last} only", nameof(net));
+        }
+        _extractor = new(net, _layers, _config.ReadBlocks);
+    }
+
+    /// <param name="maps">Whole maps of the first pass, for every t and block of the configuration. Gradients flow through the second pass to the feedback layers.</param>
+    /// <exception cref="HeadConfigException">No net is attached.</exception>
+    public override Tensor Forward(IReadOnlyDictionary<FeatureKey, Tensor> maps, bool training)
+    {
+        var extractor = _extractor ?? throw new HeadConfigException("this head has feedback (DifFeed) and runs the net's second pass: give it the backbone (--model), not only a store of features");
+        using var scope = new TensorScope();
+        var second = new Dictionary<FeatureKey, Tensor>();
+        foreach (var t in Config.Ts)
+        {
+            var first = extractor.FromKept(Config.Blocks.ToDictionary(block => block.Block, block => Map(maps, t, block)));
+            var any = first.State.Output;
+            var steps = Aten.Full([any.Size(0)], t, DType.Int64, any.Device);
+            var y = _config.Class is { } label ? Aten.Full([any.Size(0)], label, DType.Int64, any.Device) : null;
+            foreach (var (block, map) in extractor.Second(first, steps, y, training))
+            {
+                second.Add(new(t, block), map);
+            }
+        }
+        return scope.Return(_reader.Forward(second, training));
+    }
+
+    static readonly IEqualityComparer<UNetBlock> SameBlock = EqualityComparer<UNetBlock>.Create((a, b) => (a!.OutChannels, a.OutStride, a.Description) == (b!.OutChannels, b.OutStride, b.Description));
+}
