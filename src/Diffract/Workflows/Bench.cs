@@ -81,7 +81,7 @@ public static class Bench
         using var optimizer = new Sgd([new([.. trained.Parameters.Values])]) { LearningRate = 1e-2 };
         var x = Aten.Randn([batch, config.InChannels, config.ImageSize, config.ImageSize]);
         var t = Aten.Full([batch], 150, DType.Int64);
-        return Sample(store, batch, warmUp: 1, repeat, step =>
+        return Sample(Bytes(store), batch, warmUp: 1, repeat, step =>
         {
             extractor.Second(extractor.First(x, t), t, null, training: true)[block].To(DType.Float32).Square().Mean().Backward();
             optimizer.Step(step);
