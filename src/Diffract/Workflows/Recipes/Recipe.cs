@@ -68,6 +68,9 @@ public sealed record RecipeRow
     /// <summary>"linear", "mlp", "cnn", "attention", "difformer" or "knn".</summary>
     public string Kind => Method == RecipeMethod.Neighbours ? "knn" : HeadName?.Kind ?? Head?.Kind ?? "";
 
+    /// <summary>True where features are computed once and kept.</summary>
+    public bool ReadsStore => Method is RecipeMethod.Head or RecipeMethod.Neighbours && !Features.Fresh;
+
     /// <summary>Sets of maps that the row may read: one, or those it chooses among.</summary>
     public IEnumerable<FeatureUse> Uses(UNetLayout layout)
     {
@@ -88,6 +91,14 @@ public sealed record RecipeRow
             head = new NamedHead(name, Training.Recipe).Config(use.T.Count, [.. use.Blocks.Select(block => FeatureSpec.Of(layout, block, side, side))], Math.Max(1, use.Pool));
         }
         return head is LinearConfig linear && Choose?.Pools is not null && use.Pool > 0 ? linear with { Pool = use.Pool } : head;
+    }
+
+    /// <summary>What is trained: the head, or feedback layers in front of it.</summary>
+    /// <inheritdoc cref="HeadFor"/>
+    internal HeadConfig TrainedFor(FeatureUse use, UNetLayout layout)
+    {
+        var head = HeadFor(use, layout)!;
+        return Method != RecipeMethod.Feedback ? head : new FeedbackHeadConfig { Net = layout.Config, Feedback = Feedback.On(layout), Reader = head, ReadBlocks = use.Blocks };
     }
 
     /// <summary>The pool that the row's head or neighbours need; 0: whole maps.</summary>
@@ -141,7 +152,7 @@ public sealed record RecipeTraining
     /// <param name="choose">False takes one learning rate and weight decay where the row names none.</param>
     public HeadRecipe For(HeadConfig? head, ulong seed, bool choose)
     {
-        var known = HeadRecipes.Get(Recipe, attention: head is not null and not LinearConfig);
+        var known = head is FeedbackHeadConfig ? HeadRecipes.Feedback(Recipe) : HeadRecipes.Get(Recipe, attention: head is not null and not LinearConfig);
         known = choose ? known : known.WithoutChoice();
         return known with
         {
@@ -167,6 +178,10 @@ public sealed record RecipeFeedback
     public IReadOnlyList<int>? Blocks { get; init; }
     /// <summary>Layers in the released code's letters.</summary>
     public string Layers { get; init; } = "C_B_R";
+
+    /// <exception cref="ArgumentException">The net lacks a block that is named, or the layers are none.</exception>
+    internal FeedbackConfig On(UNetLayout layout) =>
+        FeedbackConfig.Of(FeedbackStrategy.Parse(Blocks is null ? Strategy : string.Join(',', Blocks)), layout) with { Layers = FeedbackConfig.ParseLayers(Layers) };
 }
 
 /// <summary>Steps, blocks and pools of which each is tried with each; null: the row's own.</summary>

@@ -24,10 +24,10 @@ static class RecipeCost
                 head += (double)train * pictures.Test * block.OutChannels * Math.Max(1, use.Pool * use.Pool);
                 continue;
             }
-            var training = row.Training.For(complete, 0, RowAbility.ReadsStore(row));
+            var training = row.Training.For(complete, 0, row.ReadsStore);
             var work = Training(complete, training, train) + (double)pictures.Test * HeadCost.Forward(complete);
-            (head, parameters) = (head + work, complete.ParameterCount());
-            net += Passes(row, use, layout) * ((double)train * training.Epochs) + (RowAbility.ReadsStore(row) ? 0 : (double)pictures.Test * Forward(row, use, layout));
+            (head, parameters) = (head + work, complete.ParameterCount() + (row.Method is RecipeMethod.Feedback ? row.Feedback.On(layout).ParameterCount(layout) : 0));
+            net += Passes(row, use, layout) * ((double)train * training.Epochs) + (row.ReadsStore ? 0 : (double)pictures.Test * Forward(row, use, layout));
         }
         return new(net * recipe.Seeds.Count, head * recipe.Seeds.Count, parameters);
     }
@@ -41,21 +41,15 @@ static class RecipeCost
     }
 
     // Multiply-adds of the net for one picture in one epoch.
-    static double Passes(RecipeRow row, FeatureUse use, UNetLayout layout) => RowAbility.ReadsStore(row) ? 0
+    static double Passes(RecipeRow row, FeatureUse use, UNetLayout layout) => row.ReadsStore ? 0
         : row.Method is RecipeMethod.FineTune ? 3 * Pass(row, layout, use.Blocks[^1]) * use.T.Count
-        : row.Method is RecipeMethod.Feedback ? (Pass(row, layout, LastFeedback(row.Feedback, layout)) + 3 * Pass(row, layout, use.Blocks[^1])) * use.T.Count
+        : row.Method is RecipeMethod.Feedback ? (FirstPass(row, use, layout) + 3 * Pass(row, layout, use.Blocks[^1])) * use.T.Count
         : Forward(row, use, layout);
 
     static double Forward(RecipeRow row, FeatureUse use, UNetLayout layout) =>
-        ((row.Method is RecipeMethod.Feedback ? Pass(row, layout, LastFeedback(row.Feedback, layout)) : 0) + Pass(row, layout, use.Blocks[^1])) * use.T.Count;
+        ((row.Method is RecipeMethod.Feedback ? FirstPass(row, use, layout) : 0) + Pass(row, layout, use.Blocks[^1])) * use.T.Count;
 
     static double Pass(RecipeRow row, UNetLayout layout, int block) => PassCost.MultiplyAdds(layout, block, row.Features.Size ?? layout.Config.ImageSize, row.Features.Size ?? layout.Config.ImageSize);
 
-    // How far the first pass goes.
-    static int LastFeedback(RecipeFeedback feedback, UNetLayout layout) => Math.Min(layout.Blocks.Count, feedback.Blocks?[^1] ?? feedback.Strategy switch
-    {
-        "all" => layout.Blocks.Count,
-        "bottleneck" => layout.Blocks.Count - 1,
-        _ => layout.Middle.Number + 5,
-    });
+    static double FirstPass(RecipeRow row, FeatureUse use, UNetLayout layout) => Pass(row, layout, row.Feedback.On(layout).Deepest(use.Blocks));
 }

@@ -11,8 +11,7 @@ namespace Diffract.Workflows;
 public sealed record StoreEstimate(StorePlan Store, long Pictures, double MultiplyAdds, double Seconds, long DiskBytes);
 
 /// <summary>What a row takes beside them.</summary>
-/// <param name="Missing">What this version lacks for it; null where it can be run.</param>
-public sealed record RowEstimate(RecipeJob Job, double Seconds, string? Missing);
+public sealed record RowEstimate(RecipeJob Job, double Seconds);
 
 /// <summary>
 /// A recipe checked as far as that goes without running it, and what it will take: multiply-adds from the net's and the heads' shapes, times for a named
@@ -55,7 +54,7 @@ public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnl
         {
             throw new RecipeException(string.Join("; ", faults));
         }
-        return new(recipe, rate, [.. plan.Stores.Select(store => Store(store, plan, rate))], [.. plan.Jobs.Select(job => new RowEstimate(job, rate.Seconds(job.Cost.Net, job.Row.Features.Precision, job.Cost.Head), RowAbility.Missing(job.Row)))],
+        return new(recipe, rate, [.. plan.Stores.Select(store => Store(store, plan, rate))], [.. plan.Jobs.Select(job => new RowEstimate(job, rate.Seconds(job.Cost.Net, job.Row.Features.Precision, job.Cost.Head)))],
             plan.Pictures.Values.Sum(set => set.Train + set.Test), notes);
     }
 
@@ -68,11 +67,11 @@ public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnl
             stores.Add(one.Store.Data.Name + (one.Store.Subset is { } seed ? $", subset {seed}" : ""), string.Join(",", r.T), string.Join(",", r.Blocks), string.Join(",", r.Pools), Numbers.Count(one.Pictures), Numbers.Count(r.Passes),
                 Power(one.MultiplyAdds), ExtractEstimate.Span(one.Seconds), ExtractEstimate.Size(one.DiskBytes));
         }
-        var rows = new Reports.Table(new("row"), new("data"), new("parameters", Align.Right), new("net", Align.Right), new("head", Align.Right), new("time", Align.Right), new("paper", Align.Right), new(""));
+        var rows = new Reports.Table(new("row"), new("data"), new("parameters", Align.Right), new("net", Align.Right), new("head", Align.Right), new("time", Align.Right), new("paper", Align.Right));
         foreach (var one in Rows)
         {
             rows.Add(one.Job.Row.Name, one.Job.Data.Name, one.Job.Cost.Parameters is { } n ? Numbers.Count(n) : "", one.Job.Cost.Net > 0 ? Power(one.Job.Cost.Net) : "", Power(one.Job.Cost.Head), ExtractEstimate.Span(one.Seconds),
-                one.Job.Row.Paper.TryGetValue(one.Job.Data.Name, out var paper) ? Numbers.Fixed(paper.Top1, 2) : "", one.Missing is null ? "" : $"cannot be run: needs {one.Missing}");
+                one.Job.Row.Paper.TryGetValue(one.Job.Data.Name, out var paper) ? Numbers.Fixed(paper.Top1, 2) : "");
         }
         var text = new StringBuilder().Append(Recipe.Name).Append(": ").Append(Recipe.About).Append("\n\n");
         if (Stores.Count > 0) { text.Append(stores.Text()).Append("\n\n"); }

@@ -46,7 +46,7 @@ public sealed record RecipePlan(Recipe Recipe, UNetLayout Layout, IReadOnlyDicti
                     faults.Add($"row '{row.Name}': {fault.Message}");
                 }
             }
-            stores.AddRange(Subsets(recipe, data).SelectMany(subset => StorePlan.For(data, subset, [.. sound.Where(RowAbility.ReadsStore)], layout)));
+            stores.AddRange(Subsets(recipe, data).SelectMany(subset => StorePlan.For(data, subset, [.. sound.Where(row => row.ReadsStore)], layout)));
         }
         foreach (var store in stores)
         {

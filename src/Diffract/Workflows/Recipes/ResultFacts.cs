@@ -23,7 +23,8 @@ static class ResultFacts
             Add(name, request?[key]);
         }
         Add("t", head?["ts"] ?? result["t"] ?? request?["t"]);
-        Add("blocks", head?["blocks"] is JsonArray { Count: > 0 } blocks ? new JsonArray([.. blocks.Select(block => block?["block"]?.DeepClone())]) : result["block"] ?? request?["blocks"]);
+        Add("feedback", head?["feedback"]?["strategy"]);
+        Add("blocks", head?["readBlocks"] ?? (head?["blocks"] is JsonArray { Count: > 0 } blocks ? new JsonArray([.. blocks.Select(block => block?["block"]?.DeepClone())]) : result["block"] ?? request?["blocks"]));
         Add("pool", head?["pool"] ?? result["pool"] ?? head?["tokens"]);
         Add("looks averaged", result["averagedLooks"]);
         Add("training pictures", result["trainPictures"]);

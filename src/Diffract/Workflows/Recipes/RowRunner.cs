@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Diffract.Features;
+using Diffract.Heads;
 using Diffract.Metrics;
 using Diffract.Models;
 using Diffract.Torch;
@@ -20,7 +21,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         if (!File.Exists(path))
         {
             var use = choice?.Chosen ?? job.Row.Uses(plan.Layout).Single();
-            if (RowAbility.ReadsStore(job.Row))
+            if (job.Row.ReadsStore)
             {
                 using var store = Open(plan.StoreOf(job, use, seed), report);
                 FromStore(store, job, use, seed, Path.Combine(folder, at), report);
@@ -66,18 +67,20 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
     // Pictures go through the net anew each epoch; for fine-tuning the whole net is loaded, in float32.
     void Live(RecipeJob job, FeatureUse use, ulong seed, string at, Action<Progress>? report)
     {
-        var (row, tunes) = (job.Row, job.Row.Method == RecipeMethod.FineTune);
-        using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, tunes ? DType.Float32 : row.Features.Precision, request.Device, tunes ? null : use.Blocks[^1]);
-        var features = Request(row.Features, use, plan.Layout);
+        var (row, tunes, head) = (job.Row, job.Row.Method == RecipeMethod.FineTune, Head(job.Row, use, seed));
+        var deepest = head.Head is FeedbackHeadConfig feedback ? feedback.Deepest : use.Blocks[^1];
+        using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, tunes ? DType.Float32 : row.Features.Precision, request.Device, tunes ? null : deepest);
+        var features = Request(row.Features, use with { Blocks = head.Blocks! }, plan.Layout);
         var tuning = tunes ? new BackboneTuning(backbone, use.Blocks[^1], new() { LayerDecay = row.LayerDecay, Precision = row.Features.Precision }) : null;
         using var source = new LiveSource(backbone, Items(job.Data, seed), features, new() { Crop = row.Features.Crop, Flip = row.Features.Flip }, request.Extract, request.Device, tuning);
-        TrainHead.Run(source, Head(row, use, seed), at, report, cancellation);
+        TrainHead.Run(source, head, at, report, cancellation);
     }
 
     TrainHeadRequest Head(RecipeRow row, FeatureUse use, ulong seed)
     {
-        var head = row.HeadFor(use, plan.Layout)!;
-        return new(head, row.Training.For(head, seed, RowAbility.ReadsStore(row))) { T = use.T, Blocks = use.Blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
+        var head = row.TrainedFor(use, plan.Layout);
+        var blocks = head is FeedbackHeadConfig feedback ? feedback.FirstPassBlocks : use.Blocks;
+        return new(head, row.Training.For(head, seed, row.ReadsStore)) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
     }
 
     static NeighboursRequest Neighbours(RecipeRow row, FeatureUse use) => new()

@@ -25,7 +25,6 @@ public static class RunRecipe
         var model = Model(request);                                                        // says what to do where the checkpoint is not there
         var items = Items(request);
         var plan = RecipePlan.Make(recipe, layout, Counts(recipe, items), request.Rows);
-        RowAbility.Check(plan.Jobs.Select(job => job.Row));
         Directory.CreateDirectory(folder);
         CheckRun(folder, model, items);
         foreach (var job in plan.Jobs)

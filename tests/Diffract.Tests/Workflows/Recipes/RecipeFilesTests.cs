@@ -22,7 +22,6 @@ public class RecipeFilesTests
         Assert.Equal("// " + estimate.Summary, head[1]);
         Assert.All(recipe.Rows.SelectMany(row => row.Paper.Values), figure => Assert.Contains(figure.Top1.ToString(System.Globalization.CultureInfo.InvariantCulture), head[2]));
         Assert.Equal(recipe.Rows.Count * recipe.Data.Count, estimate.Rows.Count);
-        Assert.All(estimate.Rows, row => Assert.Equal(row.Job.Row.Method == RecipeMethod.Feedback, row.Missing is not null));
         Assert.Contains(recipe.Name, estimate.Text());
     }
 
