@@ -9,10 +9,11 @@ static class ExtractVerb
 {
     public static Command Create()
     {
-        var (backbone, features) = (new BackboneOptions(), new FeatureOptions());
+        var (backbone, features) = (new BackboneOptions(modelRequired: false), new FeatureOptions());
         var (output, json) = (CommonOptions.Out("Folder of the feature store"), CommonOptions.Json());
         var dry = new Option<bool>("--dry-run") { Description = "Say pictures, time, disk and memory from a short measurement, and write nothing" };
-        var verb = new Command("extract", "Pictures to features: noise, one pass to the deepest block, pooled maps in a store") { output, dry, json };
+        var pixels = new Option<int?>("--pixels") { Description = "No model: the pictures themselves at this side, the baseline of every representation", HelpName = "SIDE" };
+        var verb = new Command("extract", "Pictures to features: noise, one pass to the deepest block, pooled maps in a store") { output, pixels, dry, json };
         foreach (var option in backbone.All.Concat(features.All))
         {
             verb.Options.Add(option);
@@ -21,6 +22,16 @@ static class ExtractVerb
         {
             var precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!);
             var items = features.Items(arguments);
+            if (arguments.GetValue(pixels) is { } side)
+            {
+                using var store = PixelStore.Make(items, side, arguments.GetValue(output)!);
+                Console.WriteLine($"{store.Rows:n0} rows of {side}x{side} pixels in {store.Folder}. {items.Decision}");
+                return 0;
+            }
+            if (arguments.GetValue(backbone.Model) is null)
+            {
+                throw new ArgumentException("extract needs --model CKPT (or --pixels SIDE, for a baseline without a net)");
+            }
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
             var request = features.Request(arguments, net.Loaded.Net, precision);
             if (arguments.GetValue(dry))

@@ -3,12 +3,12 @@ using Diffract.Workflows;
 
 namespace Diffract.Cli.Bench;
 
-/// <summary>`bench checkpoint`: a file of random weights with a published layout, for trying and measuring without the real one.</summary>
+/// <summary>`bench checkpoint`: a file of random weights with a published layout, for trying and measuring without the real one, or as the baseline that pre-training must beat.</summary>
 static class CheckpointBench
 {
     public static Command Create()
     {
-        var config = new Option<string>("--config") { Description = $"The net: {string.Join(" or ", BenchNets.Names)}", DefaultValueFactory = _ => "full256" };
+        var config = new Option<string>("--config") { Description = $"The net: {string.Join(" or ", BenchNets.Names)}, or a checkpoint whose shape is taken", DefaultValueFactory = _ => "full256" };
         var (output, precision, seed) = (CommonOptions.Out("The file, .safetensors"), CommonOptions.Precision("fp32"), CommonOptions.Seed());
         var verb = new Command("checkpoint", "Write a checkpoint of random weights") { config, output, precision, seed };
         verb.SetAction(arguments =>

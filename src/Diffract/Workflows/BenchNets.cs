@@ -10,13 +10,20 @@ public static class BenchNets
     /// <summary>The published 256x256 unconditional net (553 M parameters), and a small one that trains on a processor (11 M).</summary>
     public static IReadOnlyList<string> Names { get; } = ["full256", "small32"];
 
+    /// <param name="name">One of <see cref="Names"/>, or a checkpoint whose shape is meant.</param>
     /// <exception cref="ArgumentException">Another name.</exception>
-    public static UNetConfig Config(string name) => name switch
+    public static UNetConfig Config(string name) => File.Exists(name) ? Shape(name) : name switch
     {
         "full256" => new(),
         "small32" => new() { ImageSize = 32, ModelChannels = 64, ChannelMult = [1, 2, 2, 2], AttentionFactors = new HashSet<int> { 2, 4 }, NumHeadChannels = 32 },
-        _ => throw new ArgumentException($"--config {name}: expected {string.Join(" or ", Names)}"),
+        _ => throw new ArgumentException($"--config {name}: expected {string.Join(" or ", Names)}, or the file of a checkpoint"),
     };
+
+    static UNetConfig Shape(string checkpoint)
+    {
+        using var file = CheckpointFile.Open(checkpoint);
+        return UNetRecognizer.Recognise(file, UNetLoader.Weights(file, group: null), configPath: null).Config;
+    }
 
     /// <summary>Fills a store that is yet empty. No layer is left at zero, as those are that begin a residual branch's end.</summary>
     public static UNet Build(ParameterStore store, UNetConfig config, int? last = null, ulong seed = 0, DType? computeType = null)

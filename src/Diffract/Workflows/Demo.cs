@@ -44,7 +44,7 @@ public static class Demo
             lines.Add(Line("pixels", "raw pixels, logistic regression", pixels, PixelStore.Request(32), folder, config, report, cancellation));
         }
         using (var loaded = UNetLoader.Open(model))
-        using (var random = RandomWeights(loaded.Config))
+        using (var random = ParameterStore.New())
         {
             var block = config.Block ?? BestBlock(loaded.Net.Layout);
             FeatureStore Features(string name, Backbone backbone)
@@ -53,7 +53,7 @@ public static class Demo
                 Extract.Run(backbone, items, request, Path.Combine(folder, name), new() { BatchSize = 64 }, report: report is null ? null : p => report(p with { Activity = $"features, {name.Replace('-', ' ')}" }), cancellation: cancellation);
                 return FeatureStore.Open(Path.Combine(folder, name));
             }
-            using (var store = Features("random-weights", new(new UNet(random.Root, loaded.Config), "random weights", new string('f', 64), loaded.Recognised.Schedule)))
+            using (var store = Features("random-weights", new(BenchNets.Build(random, loaded.Config), "random weights", new string('f', 64), loaded.Recognised.Schedule)))
             {
                 lines.Add(Line("random", "random weights, linear head", store, TrainHeadRequest.Linear(pool: 4), folder, config, report, cancellation));
                 lines.Add(Line("random-attention", "random weights, attention head", store, Attention(Channels(store)), folder, config with { Few = 0 }, report, cancellation));
@@ -88,20 +88,5 @@ public static class Demo
     {
         var scores = NearestNeighbours.Run(store, new(config.T, store.Request.Blocks[0], 4), new Knn { K = [20] }, cancellation);
         return new("knn", "pre-trained, 20 nearest neighbours", Score.Of(scores[0].Accuracy, store.Manifest.ClassNames), null);
-    }
-
-    // The initial weights of pre-training, with the layers that start at zero drawn like the others: else attention and residuals would do nothing.
-    static ParameterStore RandomWeights(UNetConfig config)
-    {
-        using var scope = new TensorScope();
-        using var off = GradMode.Off();
-        Torch.Torch.ManualSeed(0);
-        var store = ParameterStore.New();
-        _ = new UNet(store.Root, config);
-        foreach (var (_, parameter) in store.Parameters.Where(p => p.Value.Dimensions >= 2 && p.Value.Abs().Max().Item() == 0))
-        {
-            Inits.KaimingUniform(parameter);
-        }
-        return store;
     }
 }

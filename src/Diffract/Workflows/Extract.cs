@@ -113,7 +113,8 @@ public static class Extract
     }
 
     // The rows' file and the complete manifest, from what the shards say.
-    static StoreManifest Finish(StoreManifest manifest, ExtractItems items, string folder)
+    /// <summary>Writes rows.jsonl and the completed manifest, once all shards are there.</summary>
+    internal static StoreManifest Finish(StoreManifest manifest, ExtractItems items, string folder)
     {
         var failures = new List<(string, string)>();
         AtomicFile.Write(Path.Combine(folder, StoreManifest.RowsFile), stream =>

@@ -30,7 +30,7 @@ public static class PixelStore
             return FeatureStore.Open(folder);
         }
         Directory.CreateDirectory(folder);
-        var (values, labels, splits) = (new List<byte[]>(), new List<long>(), new List<long>());
+        var (values, labels, splits, places, hashes, failures) = (new List<byte[]>(), new List<long>(), new List<long>(), new List<long>(), new List<byte>(), new List<string[]>());
         var loader = new LoaderOptions { Height = size, Width = size, BatchSize = 64, Workers = Environment.ProcessorCount };
         foreach (var batch in BatchLoader.Load(items.Set, [.. items.Items.Select(item => new LoadRequest(item.Item))], loader))
         {
@@ -39,13 +39,17 @@ public static class PixelStore
             values.Add(MemoryMarshal.AsBytes(each.AsSpan()).ToArray());
             labels.AddRange(batch.Pictures.Select(p => (long)items.Set.Items[p.Item].Class));
             splits.AddRange(batch.Pictures.Select(p => (long)items.Items[p.Request].Split));
+            places.AddRange(batch.Pictures.Select(p => (long)p.Request));
+            hashes.AddRange(batch.Pictures.SelectMany(p => Convert.FromHexString(p.Hash.ToString())));
+            failures.AddRange(batch.Failures.Select(failure => new[] { items.Set.Items[failure.Item].Path, failure.Error.Message }));
         }
         SafetensorsWriter.Write(Path.Combine(folder, StoreManifest.ShardName(0)),
         [
             new(request.Names.Single().ToString(), DType.Float32, [labels.Count, 3, size, size], stream => values.ForEach(part => stream.Write(part))),
             SafetensorsEntry.Of("label", [labels.Count], [.. labels]), SafetensorsEntry.Of("split", [splits.Count], [.. splits]),
-        ]);
-        new StoreManifest { How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = items.Items.Count, Complete = true }.Write(folder);
+            SafetensorsEntry.Of("item", [places.Count], [.. places]), SafetensorsEntry.Of("hash", DType.UInt8, [places.Count, 16], hashes.ToArray()),
+        ], ShardWriter.Metadata("", failures));
+        Extract.Finish(new StoreManifest { How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = items.Items.Count }, items, folder);
         return FeatureStore.Open(folder);
     }
 

@@ -65,8 +65,11 @@ sealed class ShardWriter(FeatureExtractor extractor, PictureSet set, (int Item, 
             SafetensorsEntry.Of("item", [rows], [.. _items]),
             SafetensorsEntry.Of("hash", DType.UInt8, [rows, 16], _hashes.ToArray()),
         ]);
-        SafetensorsWriter.Write(path, entries, new Dictionary<string, string> { [FingerprintKey] = fingerprint, [FailuresKey] = JsonSerializer.Serialize(_failures) });
+        SafetensorsWriter.Write(path, entries, Metadata(fingerprint, _failures));
     }
+
+    /// <param name="failures">Path and error of each picture that could not be read.</param>
+    public static Dictionary<string, string> Metadata(string fingerprint, IReadOnlyList<string[]> failures) => new() { [FingerprintKey] = fingerprint, [FailuresKey] = JsonSerializer.Serialize(failures) };
 
     public static IEnumerable<(string Path, string Error)> Failures(CheckpointFile shard) =>
         JsonSerializer.Deserialize<string[][]>(shard.Metadata.GetValueOrDefault(FailuresKey, "[]"))!.Select(pair => (pair[0], pair[1]));
