@@ -9,7 +9,7 @@ namespace Diffract.Heads;
 /// </summary>
 /// <remarks>
 /// The protocol of CLIP's linear probes (Radford et al. 2021, appendix A.3). Features of diffusion models spread over very unequal directions, of which the weak
-/// ones tell much of the class: what a few epochs of gradient steps leave undone there is worth several points of accuracy. The curvature at W = 0 is used as a
+/// ones tell much of the class: what a few epochs of gradient steps leave undone there shows in the accuracy. The curvature at W = 0 is used as a
 /// preconditioner, which makes the iterations some three times fewer.
 /// </remarks>
 public sealed class LogisticRegression : IDisposable

@@ -80,7 +80,7 @@ public static class HeadRecipes
         "logistic" => new()
         {
             Name = name, About = "ours: logistic regression by L-BFGS on standardised features, the protocol of CLIP's linear probes; the penalty is chosen on held-out pictures",
-            Optimizer = OptimizerKind.Lbfgs, LearningRates = [1], WeightDecays = [0.01, 1, 0.3, 0.1, 0.03, 3e-3, 1e-3, 3e-4, 1e-4],
+            Optimizer = OptimizerKind.Lbfgs, LearningRates = [1], WeightDecays = [0.01, 3, 1, 0.3, 0.1, 0.03, 3e-3, 1e-3, 3e-4, 1e-4],
         },
         "2307.08702" => new()
         {
