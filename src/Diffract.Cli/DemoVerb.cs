@@ -14,7 +14,7 @@ static class DemoVerb
     {
         var output = new Option<string>("--out") { Description = "Folder for what it makes", DefaultValueFactory = _ => "diffract-demo", HelpName = "DIR" };
         var json = CommonOptions.Json();
-        var verb = new Command("demo", "The main job on built-in pictures with the built-in model: about two minutes") { output, json };
+        var verb = new Command("demo", "The main job on built-in pictures with the built-in model: a few minutes") { output, json };
         verb.SetAction(arguments =>
         {
             var (folder, clock, config) = (arguments.GetValue(output)!, Stopwatch.StartNew(), new DemoConfig());

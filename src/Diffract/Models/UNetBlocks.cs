@@ -45,7 +45,7 @@ sealed class ResBlock(Params p, UNetConfig config, int inChannels, int outChanne
         return scope.Return(_inConv.Forward(Resample(_inNorm.ForwardSilu(x))));
     }
 
-    // Takes h over: in a pass without gradients three maps of this size are alive at most.
+    // Takes h over: where no gradient is recorded, its map is freed before the second convolution makes another.
     Tensor OutNorm(Tensor h, Tensor emb)
     {
         using var scope = new TensorScope();
