@@ -28,11 +28,25 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
     readonly Tensor _weight = p.Get("weight", [outChannels, inChannels / groups, kernel, kernel], init ?? Inits.KaimingUniform);
     readonly Tensor? _bias = bias ? p.Get("bias", [outChannels], init ?? Inits.BiasOf(outChannels, inChannels / groups, kernel, kernel)) : null;
     readonly int _padding = padding ?? kernel / 2;
+    readonly bool _plain = kernel == 3 && stride == 1 && groups == 1 && padding is null or 1;
 
     public Tensor Forward(Tensor x)                                                        // (N, in, H, W) -> (N, out, H / stride, W / stride)
     {
+        if (_plain && Kernels.Conv3x3(x, inChannels, outChannels) && Winograd(x) is { } y)
+        {
+            return y;
+        }
         var (weight, bias) = (_weight.To(x.DType), _bias?.To(x.DType));
         return groups == 1 && Kernels.SplitsChannels(x, kernel) ? InParts(x, weight, bias) : Aten.Conv2d(x, weight, bias, stride, _padding, groups);
+    }
+
+    // The project's own kernel, on weights packed once; trained ones are packed in each pass. Null: too large to be kept.
+    Tensor? Winograd(Tensor x)
+    {
+        var trained = GradMode.IsOn && _weight.RequiresGrad;
+        var packed = trained ? null : p.Store.Packed.Of(_weight, transposed: false);
+        var transposed = !trained && packed is not null && GradMode.IsOn ? p.Store.Packed.Of(_weight, transposed: true) : null;
+        return trained || packed is not null ? Dispatcher.Call("diffract::conv3x3", x, _weight, _bias, packed, transposed) : null;
     }
 
     // The sum of convolutions over 2^n channels each: 96 as 64 and 32.

@@ -29,6 +29,9 @@ public sealed class ParameterStore : IDisposable
 
     public Device Device => _device;
 
+    /// <summary>Forms of these weights that convolutions read.</summary>
+    internal PackedWeights Packed { get; } = new();
+
     public Params Root => new(this, "");
 
     /// <summary>What is trained, by name.</summary>
@@ -103,6 +106,7 @@ public sealed class ParameterStore : IDisposable
         {
             tensor.Dispose();
         }
+        Packed.Dispose();
     }
 
     static string? List(string what, List<string> names) => names.Count == 0 ? null

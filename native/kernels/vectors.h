@@ -1,0 +1,59 @@
+// Vectors of floats in the compiler's own notation, as wide as a kernel's instructions: what is written once with V becomes AVX-512 or AVX2 code,
+// by where it is inlined. Maps may be float32 or bfloat16 (as uint16_t); arithmetic is float32.
+#pragma once
+#include "vector_math.h"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define DIFFRACT_VECTORS 1
+#define DIFFRACT_AVX512 __attribute__((target("arch=x86-64-v4")))
+#define DIFFRACT_AVX2 __attribute__((target("arch=x86-64-v3")))
+
+namespace diffract
+{
+typedef float Floats16 __attribute__((vector_size(64)));
+typedef float Floats8 __attribute__((vector_size(32)));
+
+template <typename V>
+struct Lanes;
+template <>
+struct Lanes<Floats16>
+{
+    static constexpr int64_t count = 16;
+    typedef uint32_t Words __attribute__((vector_size(64)));
+    typedef uint16_t Halves __attribute__((vector_size(32)));
+};
+template <>
+struct Lanes<Floats8>
+{
+    static constexpr int64_t count = 8;
+    typedef uint32_t Words __attribute__((vector_size(32)));
+    typedef uint16_t Halves __attribute__((vector_size(16)));
+};
+
+// By reference: a vector that is returned has no one calling convention.
+template <typename V>
+DIFFRACT_INLINE void load(V& value, const float* p) { std::memcpy(&value, p, sizeof(V)); }
+
+template <typename V>
+DIFFRACT_INLINE void load(V& value, const uint16_t* p)
+{
+    typename Lanes<V>::Halves halves;
+    std::memcpy(&halves, p, sizeof(halves));
+    const auto words = __builtin_convertvector(halves, typename Lanes<V>::Words) << 16;
+    std::memcpy(&value, &words, sizeof(V));
+}
+
+template <typename V>
+DIFFRACT_INLINE void store(float* p, const V& value) { std::memcpy(p, &value, sizeof(V)); }
+
+template <typename V>
+DIFFRACT_INLINE void store(uint16_t* p, const V& value) // to nearest, ties to even
+{
+    typename Lanes<V>::Words words;
+    std::memcpy(&words, &value, sizeof(V));
+    words = (words + 0x7fff + ((words >> 16) & 1)) >> 16;
+    const auto halves = __builtin_convertvector(words, typename Lanes<V>::Halves);
+    std::memcpy(p, &halves, sizeof(halves));
+}
+} // namespace diffract
+#endif

@@ -1,0 +1,214 @@
+#include "winograd.h"
+#include "winograd_steps.h"
+
+#include <ATen/Parallel.h>
+
+#include <vector>
+
+namespace diffract
+{
+#ifdef DIFFRACT_VECTORS
+namespace
+{
+// One set of the steps for each kind of processor.
+struct Steps
+{
+    int64_t lanes, panel; // of a vector; columns of a panel of b
+    void (*multiply)(const Product&, int64_t vectors);
+    void (*weights)(const WeightStep&);
+    void (*weight_gradients)(const WeightStep&);
+    void (*inputs_f32)(const TileStep<float>&, float*);
+    void (*inputs_bf16)(const TileStep<uint16_t>&, uint16_t*);
+    void (*outputs_f32)(const TileStep<float>&, float*);
+    void (*outputs_bf16)(const TileStep<uint16_t>&, uint16_t*);
+    void (*gradients_f32)(const TileStep<float>&, float*);
+    void (*gradients_bf16)(const TileStep<uint16_t>&, uint16_t*);
+};
+
+#define DIFFRACT_STEPS(NAME, TARGET, V, PANEL) \
+    TARGET void multiply_##NAME(const Product& p, int64_t vectors) { multiply_panel<V>(p, vectors); } \
+    TARGET void weights_##NAME(const WeightStep& s) { transform_weights<V>(s); } \
+    TARGET void weight_gradients_##NAME(const WeightStep& s) { transform_weight_gradients<V>(s); } \
+    TARGET void inputs_f32_##NAME(const TileStep<float>& s, float* zeros) { transform_inputs<V>(s, zeros); } \
+    TARGET void inputs_bf16_##NAME(const TileStep<uint16_t>& s, uint16_t* zeros) { transform_inputs<V>(s, zeros); } \
+    TARGET void outputs_f32_##NAME(const TileStep<float>& s, float* spill) { transform_outputs<V>(s, spill); } \
+    TARGET void outputs_bf16_##NAME(const TileStep<uint16_t>& s, uint16_t* spill) { transform_outputs<V>(s, spill); } \
+    TARGET void gradients_f32_##NAME(const TileStep<float>& s, float* zeros) { transform_gradients<V>(s, zeros); } \
+    TARGET void gradients_bf16_##NAME(const TileStep<uint16_t>& s, uint16_t* zeros) { transform_gradients<V>(s, zeros); } \
+    constexpr Steps steps_##NAME = {Lanes<V>::count, PANEL, multiply_##NAME, weights_##NAME, weight_gradients_##NAME, inputs_f32_##NAME, inputs_bf16_##NAME, outputs_f32_##NAME, outputs_bf16_##NAME, gradients_f32_##NAME, gradients_bf16_##NAME};
+
+DIFFRACT_STEPS(avx512, DIFFRACT_AVX512, Floats16, 64)
+DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8, 16)
+
+const Steps* choose_steps()
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? &steps_avx512
+           : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")                                                                                  ? &steps_avx2
+                                                                                                                                                               : nullptr;
+}
+
+const Steps* const steps = choose_steps();
+
+constexpr int64_t DepthBlock = 256; // rows of a panel of b: 64 KB, which stay in the second-level cache while all rows of a pass
+constexpr int64_t NearBlock = 768 << 10, FarBlock = 8 << 20; // bytes of transformed values, in and out: of one thread's cache, and of the one that all share
+constexpr size_t NearWeights = 3 << 20; // bytes of weights that every thread may go through for its own blocks of tiles
+
+int64_t panels(int64_t columns) { return (columns + steps->panel - 1) / steps->panel; }
+
+// Tiles worked on at a time: as many as fit into a cache, but enough that reading the weights does not take longer than the products.
+// It does not depend on the number of threads, or sums over tiles would.
+int64_t tiles_at_a_time(const Tiles& tiles, int64_t channels, bool near)
+{
+    const int64_t fit = std::max<int64_t>((near ? NearBlock : FarBlock) / (Points * 4 * channels), near ? 2 * TileRows : 192);
+    const int64_t blocks = (tiles.count() + fit - 1) / fit, even = (tiles.count() + blocks - 1) / blocks;
+    return (even + TileRows - 1) / TileRows * TileRows;
+}
+
+// Values of one point lie a cache line off a multiple of the page, or all 36 would compete for the same lines of the cache.
+int64_t point_stride(int64_t tiles, int64_t channels) { return (tiles * channels + 1023) / 1024 * 1024 + 16; }
+
+at::TensorOptions floats(const at::Tensor& x) { return x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous); }
+
+Tiles tiles_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3), x.size(1)}; }
+
+template <typename F, typename H>
+void for_tiles(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, const float* bias, F f32, H bf16)
+{
+    const Tiles tiles = tiles_of(map);
+    at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
+        if (map.scalar_type() == at::kFloat)
+        {
+            std::vector<float> rim(tiles.c);
+            f32({static_cast<float*>(map.data_ptr()), tiles, first, first + begin, first + end, value.data_ptr<float>(), stride, bias}, rim.data());
+        }
+        else
+        {
+            std::vector<uint16_t> rim(tiles.c);
+            bf16({static_cast<uint16_t*>(map.data_ptr()), tiles, first, first + begin, first + end, value.data_ptr<float>(), stride, bias}, rim.data());
+        }
+    });
+}
+
+at::Tensor checked(const at::Tensor& x)
+{
+    TORCH_CHECK(x.is_cpu() && x.dim() == 4, "expected a map (N, C, H, W) in the host's memory");
+    TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, "expected float32 or bfloat16, found ", x.scalar_type());
+    return x.contiguous(at::MemoryFormat::ChannelsLast);
+}
+} // namespace
+
+bool winograd_serves(int64_t in_channels, int64_t out_channels)
+{
+    return steps && in_channels > 0 && out_channels > 0 && in_channels % 16 == 0 && out_channels % 16 == 0;
+}
+
+at::Tensor winograd_weights(const at::Tensor& weight, bool transposed)
+{
+    TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3, "expected weights (C_out, C_in, 3, 3), found ", weight.sizes());
+    const int64_t in = weight.size(transposed ? 0 : 1), out = weight.size(transposed ? 1 : 0), width = steps->panel;
+    TORCH_CHECK(winograd_serves(in, out), "channels in multiples of 16 expected, found ", weight.sizes());
+    const auto g = weight.to(at::kFloat).permute({2, 3, transposed ? 0 : 1, transposed ? 1 : 0}).contiguous(); // (3, 3, in, out)
+    auto packed = at::zeros({Points, panels(out), in, width}, g.options());
+    float *const from = g.data_ptr<float>(), *const to = packed.data_ptr<float>();
+    at::parallel_for(0, in * panels(out), 16, [&](int64_t begin, int64_t end) {
+        for (int64_t at = begin; at < end; at++)
+        {
+            const int64_t panel = at / in, i = at % in;
+            steps->weights({from + i * out + panel * width, in * out, transposed, to + at * width, panels(out) * in * width, std::min(width, out - panel * width)});
+        }
+    });
+    return packed;
+}
+
+at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packed, int64_t out, const c10::optional<at::Tensor>& bias)
+{
+    const auto x = checked(input);
+    const int64_t in = x.size(1), width = steps->panel;
+    TORCH_CHECK(packed.dim() == 4 && packed.size(0) == Points && packed.size(1) == panels(out) && packed.size(2) == in && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
+    const auto b = bias.has_value() && bias->defined() ? bias->to(at::kFloat).contiguous() : at::Tensor();
+    TORCH_CHECK(!b.defined() || b.numel() == out, "a bias of ", out, " channels expected, found ", b.sizes());
+    auto y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+    const Tiles tiles = tiles_of(x);
+    if (tiles.count() == 0)
+    {
+        return y;
+    }
+    const int64_t threads = at::get_num_threads(), near_block = tiles_at_a_time(tiles, in + out, true);
+    const bool near = packed.nbytes() <= NearWeights && tiles.count() >= threads * near_block;
+    const int64_t block = near ? near_block : tiles_at_a_time(tiles, in + out, false), blocks = (tiles.count() + block - 1) / block;
+    const int64_t in_stride = point_stride(block, in), out_stride = point_stride(block, out);
+    const auto run = [&](int64_t begin, int64_t end) {
+        auto v = at::empty({Points * in_stride}, floats(x)), m = at::empty({Points * out_stride}, floats(x));
+        for (int64_t first = begin * block; first < std::min(end * block, tiles.count()); first += block)
+        {
+            const int64_t count = std::min(block, tiles.count() - first);
+            for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
+            at::parallel_for(0, Points * panels(out), 1, [&](int64_t from, int64_t to) {
+                for (int64_t at = from; at < to; at++)
+                {
+                    const int64_t point = at / panels(out), panel = at % panels(out), columns = std::min(width, out - panel * width);
+                    for (int64_t depth = 0; depth < in; depth += DepthBlock)
+                    {
+                        steps->multiply({v.data_ptr<float>() + point * in_stride + depth, in, 1, packed.data_ptr<float>() + (at * in + depth) * width, width,
+                                         m.data_ptr<float>() + point * out_stride + panel * width, out, count, std::min(DepthBlock, in - depth), depth > 0},
+                                        columns / steps->lanes);
+                    }
+                }
+            });
+            for_tiles(y, first, count, m, out_stride, b.defined() ? b.data_ptr<float>() : nullptr, steps->outputs_f32, steps->outputs_bf16);
+        }
+    };
+    if (near)
+    {
+        at::parallel_for(0, blocks, 1, run); // what it calls then runs on one thread
+    }
+    else
+    {
+        run(0, blocks);
+    }
+    return y;
+}
+
+at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
+{
+    const auto x = checked(input), dy = checked(gradient);
+    const int64_t in = x.size(1), out = dy.size(1), width = steps->panel;
+    TORCH_CHECK(winograd_serves(in, out) && x.size(0) == dy.size(0) && x.size(2) == dy.size(2) && x.size(3) == dy.size(3), "a map ", x.sizes(), " and the gradient ", dy.sizes(), " do not belong together");
+    const Tiles tiles = tiles_of(x);
+    auto du = at::zeros({Points, in, out}, floats(x)), dw = at::empty({3, 3, in, out}, floats(x));
+    const int64_t block = tiles_at_a_time(tiles, in + out, false), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
+    auto v = at::empty({Points * in_stride}, floats(x)), m = at::empty({Points * out_stride}, floats(x));
+    for (int64_t first = 0; first < tiles.count(); first += block)
+    {
+        const int64_t count = std::min(block, tiles.count() - first);
+        for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
+        for_tiles(dy, first, count, m, out_stride, nullptr, steps->gradients_f32, steps->gradients_bf16);
+        at::parallel_for(0, Points * panels(out), 1, [&](int64_t begin, int64_t end) {
+            for (int64_t at = begin; at < end; at++)
+            {
+                const int64_t point = at / panels(out), column = at % panels(out) * width, columns = std::min(width, out - column);
+                for (int64_t depth = 0; depth < count; depth += DepthBlock)
+                {
+                    steps->multiply({v.data_ptr<float>() + point * in_stride + depth * in, 1, in, m.data_ptr<float>() + point * out_stride + depth * out + column, out,
+                                     du.data_ptr<float>() + point * in * out + column, out, in, std::min(DepthBlock, count - depth), true},
+                                    columns / steps->lanes);
+                }
+            }
+        });
+    }
+    at::parallel_for(0, in, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++)
+        {
+            steps->weight_gradients({dw.data_ptr<float>() + i * out, in * out, false, du.data_ptr<float>() + i * out, in * out, out});
+        }
+    });
+    return dw.permute({3, 2, 0, 1});
+}
+#else
+bool winograd_serves(int64_t, int64_t) { return false; }
+at::Tensor winograd_weights(const at::Tensor&, bool) { TORCH_CHECK(false, "this processor has no such kernel"); }
+at::Tensor winograd_convolution(const at::Tensor&, const at::Tensor&, int64_t, const c10::optional<at::Tensor>&) { TORCH_CHECK(false, "this processor has no such kernel"); }
+at::Tensor winograd_weight_gradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(false, "this processor has no such kernel"); }
+#endif
+} // namespace diffract

@@ -1,0 +1,26 @@
+// 3x3 convolutions of stride 1 and padding 1 by Winograd's F(4x4, 3x3), in float32 whatever the maps' type (float32 or bfloat16):
+// a tile of 4x4 outputs takes 36 products a pair of channels in place of 144.
+//
+//     Y = At [ (G g Gt) * (Bt d B) ] A          d: 6x6 inputs, g: 3x3 weights, Y: 4x4 outputs; * value by value, summed over input channels
+//
+// The points are 0, +-5/8, +-3/2 and infinity, which of those tried give the least error (1.4e-6 relative to float64; 0, +-1, +-2: 3.1e-6).
+// Lavin and Gray 2015, arXiv:1509.09308.
+#pragma once
+#include "matrix_tile.h"
+
+#include <ATen/ATen.h>
+
+namespace diffract
+{
+// Whether this processor and these sizes can be served: AVX2 at least, channels in multiples of 16.
+bool winograd_serves(int64_t in_channels, int64_t out_channels);
+
+// (C_out, C_in, 3, 3) -> G g Gt as panels for the products. Transposed: of the weights that the data gradient convolves with.
+at::Tensor winograd_weights(const at::Tensor& weight, bool transposed);
+
+// (N, C_in, H, W) channels-last -> (N, C_out, H, W) channels-last of the same type, plus bias (C_out) float32.
+at::Tensor winograd_convolution(const at::Tensor& x, const at::Tensor& packed, int64_t out_channels, const c10::optional<at::Tensor>& bias);
+
+// The weights' gradient: (C_out, C_in, 3, 3) float32.
+at::Tensor winograd_weight_gradient(const at::Tensor& x, const at::Tensor& dy);
+} // namespace diffract

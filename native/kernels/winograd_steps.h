@@ -1,0 +1,282 @@
+// What Winograd's convolution does with one tile of a map and one vector of channels; winograd.h has the formula.
+#pragma once
+#include "matrix_tile.h"
+
+namespace diffract
+{
+constexpr float PointA = 0.625f, PointB = 1.5f, A2 = PointA * PointA, B2 = PointB * PointB;
+constexpr int64_t TileIn = 6, TileOut = 4, Points = TileIn * TileIn;
+
+// A map in channels-last memory, cut into 4x4 tiles; those at its right and lower rim may hang over.
+struct Tiles
+{
+    int64_t n, h, w, c;
+    int64_t down() const { return (h + TileOut - 1) / TileOut; }
+    int64_t across() const { return (w + TileOut - 1) / TileOut; }
+    int64_t count() const { return n * down() * across(); }
+};
+
+// Bt d: six values of a row or column.
+template <typename V>
+DIFFRACT_INLINE void input_transform(const V* d, int64_t step, V* t)
+{
+    const V d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
+    const V even_a = d4 - B2 * d2, odd_a = PointA * (d3 - B2 * d1), even_b = d4 - A2 * d2, odd_b = PointB * (d3 - A2 * d1);
+    t[0] = A2 * B2 * d0 - (A2 + B2) * d2 + d4;
+    t[1] = even_a + odd_a;
+    t[2] = even_a - odd_a;
+    t[3] = even_b + odd_b;
+    t[4] = even_b - odd_b;
+    t[5] = A2 * B2 * d1 - (A2 + B2) * d3 + d5;
+}
+
+// At m: six values to four.
+template <typename V>
+DIFFRACT_INLINE void output_transform(const V* m, int64_t step, V* y)
+{
+    const V sum_a = m[step] + m[2 * step], difference_a = m[step] - m[2 * step], sum_b = m[3 * step] + m[4 * step], difference_b = m[3 * step] - m[4 * step];
+    y[0] = m[0] + sum_a + sum_b;
+    y[1] = PointA * difference_a + PointB * difference_b;
+    y[2] = A2 * sum_a + B2 * sum_b;
+    y[3] = A2 * PointA * difference_a + B2 * PointB * difference_b + m[5 * step];
+}
+
+// A y: four values to six, the transpose of output_transform.
+template <typename V>
+DIFFRACT_INLINE void spread_transform(const V* y, int64_t step, V* t)
+{
+    const V y0 = y[0], y1 = y[step], y2 = y[2 * step], y3 = y[3 * step];
+    const V even_a = y0 + A2 * y2, odd_a = PointA * (y1 + A2 * y3), even_b = y0 + B2 * y2, odd_b = PointB * (y1 + B2 * y3);
+    t[0] = y0;
+    t[1] = even_a + odd_a;
+    t[2] = even_a - odd_a;
+    t[3] = even_b + odd_b;
+    t[4] = even_b - odd_b;
+    t[5] = y3;
+}
+
+// G g: three weights to six values. The constants are the products of the differences of the points.
+constexpr float F0 = A2 * B2, FA = 2 * A2 * (A2 - B2), FB = 2 * B2 * (B2 - A2);
+
+template <typename V>
+DIFFRACT_INLINE void weight_transform(const V& g0, const V& g1, const V& g2, V* u)
+{
+    const V even_a = (g0 + A2 * g2) * (1 / FA), odd_a = g1 * (PointA / FA), even_b = (g0 + B2 * g2) * (1 / FB), odd_b = g1 * (PointB / FB);
+    u[0] = g0 * (1 / F0);
+    u[1] = even_a + odd_a;
+    u[2] = even_a - odd_a;
+    u[3] = even_b + odd_b;
+    u[4] = even_b - odd_b;
+    u[5] = g2;
+}
+
+// Gt u: six values to three, the transpose of weight_transform.
+template <typename V>
+DIFFRACT_INLINE void weight_gradient_transform(const V* u, V* g)
+{
+    const V sum_a = (u[1] + u[2]) * (1 / FA), sum_b = (u[3] + u[4]) * (1 / FB);
+    g[0] = u[0] * (1 / F0) + sum_a + sum_b;
+    g[1] = (u[1] - u[2]) * (PointA / FA) + (u[3] - u[4]) * (PointB / FB);
+    g[2] = A2 * sum_a + B2 * sum_b + u[5];
+}
+
+// Weights of one input channel, the output channels innermost, at `from` (9 rows `from_step` apart), and their 36 transformed values.
+struct WeightStep
+{
+    float* from;
+    int64_t from_step;
+    bool flipped; // the ninth first
+    float* value;
+    int64_t value_step, channels;
+};
+
+template <typename V>
+DIFFRACT_INLINE void transform_weights(const WeightStep& s)
+{
+    for (int64_t c = 0; c < s.channels; c += Lanes<V>::count)
+    {
+        V g[9], half[3][TileIn], u[TileIn];
+        for (int64_t k = 0; k < 9; k++)
+        {
+            load(g[k], s.from + (s.flipped ? 8 - k : k) * s.from_step + c);
+        }
+        for (int64_t k = 0; k < 3; k++)
+        {
+            weight_transform(g[3 * k], g[3 * k + 1], g[3 * k + 2], half[k]);
+        }
+        for (int64_t j = 0; j < TileIn; j++)
+        {
+            weight_transform(half[0][j], half[1][j], half[2][j], u);
+            for (int64_t i = 0; i < TileIn; i++)
+            {
+                store(s.value + (i * TileIn + j) * s.value_step + c, u[i]);
+            }
+        }
+    }
+}
+
+// The other way: from 36 gradients of transformed values to 9 of weights.
+template <typename V>
+DIFFRACT_INLINE void transform_weight_gradients(const WeightStep& s)
+{
+    for (int64_t c = 0; c < s.channels; c += Lanes<V>::count)
+    {
+        V half[TileIn][3], column[TileIn], g[3];
+        for (int64_t i = 0; i < TileIn; i++)
+        {
+            for (int64_t j = 0; j < TileIn; j++)
+            {
+                load(column[j], s.value + (i * TileIn + j) * s.value_step + c);
+            }
+            weight_gradient_transform(column, half[i]);
+        }
+        for (int64_t k = 0; k < 3; k++)
+        {
+            for (int64_t i = 0; i < TileIn; i++)
+            {
+                column[i] = half[i][k];
+            }
+            weight_gradient_transform(column, g);
+            for (int64_t i = 0; i < 3; i++)
+            {
+                store(s.from + (3 * i + k) * s.from_step + c, g[i]);
+            }
+        }
+    }
+}
+
+// A range of a map's tiles and the transformed values of all of its channels: value[point * stride + (tile - first) * c + channel].
+template <typename T>
+struct TileStep
+{
+    T* map;
+    Tiles tiles;
+    int64_t first, begin, end; // the block's first tile; the tiles to do
+    float* value;
+    int64_t stride;
+    const float* bias;
+};
+
+// Where the pixels of a tile begin, row after row; `outside` for those beyond the map's rim.
+template <typename T>
+DIFFRACT_INLINE void pixels(const TileStep<T>& s, int64_t tile, int64_t side, int64_t rim, T* outside, T** at)
+{
+    const int64_t across = s.tiles.across(), down = s.tiles.down(), n = tile / (across * down);
+    const int64_t top = tile / across % down * TileOut - rim, left = tile % across * TileOut - rim;
+    for (int64_t i = 0; i < side; i++)
+    {
+        for (int64_t j = 0; j < side; j++)
+        {
+            const int64_t y = top + i, x = left + j;
+            const bool inside = y >= 0 && y < s.tiles.h && x >= 0 && x < s.tiles.w;
+            at[i * side + j] = inside ? s.map + ((n * s.tiles.h + y) * s.tiles.w + x) * s.tiles.c : outside;
+        }
+    }
+}
+
+// value = Bt d B of each tile's 6x6 inputs.
+template <typename V, typename T>
+DIFFRACT_INLINE void transform_inputs(const TileStep<T>& s, T* zeros)
+{
+    for (int64_t tile = s.begin; tile < s.end; tile++)
+    {
+        T* at[Points];
+        pixels(s, tile, TileIn, 1, zeros, at);
+        float* out = s.value + (tile - s.first) * s.tiles.c;
+        for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
+        {
+            V half[Points];
+            for (int64_t j = 0; j < TileIn; j++)
+            {
+                V d[TileIn];
+                for (int64_t i = 0; i < TileIn; i++)
+                {
+                    load(d[i], at[i * TileIn + j] + c);
+                }
+                input_transform(d, 1, half + j * TileIn); // half[column][row point]
+            }
+            for (int64_t i = 0; i < TileIn; i++)
+            {
+                V t[TileIn];
+                input_transform(half + i, TileIn, t);
+                for (int64_t j = 0; j < TileIn; j++)
+                {
+                    store(out + (i * TileIn + j) * s.stride + c, t[j]);
+                }
+            }
+        }
+    }
+}
+
+// Each tile's 4x4 outputs = At value A + bias.
+template <typename V, typename T>
+DIFFRACT_INLINE void transform_outputs(const TileStep<T>& s, T* spill)
+{
+    for (int64_t tile = s.begin; tile < s.end; tile++)
+    {
+        T* at[TileOut * TileOut];
+        pixels(s, tile, TileOut, 0, spill, at);
+        const float* in = s.value + (tile - s.first) * s.tiles.c;
+        for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
+        {
+            V half[TileIn * TileOut], bias = {};
+            for (int64_t j = 0; j < TileIn; j++)
+            {
+                V m[TileIn];
+                for (int64_t i = 0; i < TileIn; i++)
+                {
+                    load(m[i], in + (i * TileIn + j) * s.stride + c);
+                }
+                output_transform(m, 1, half + j * TileOut); // half[column point][row]
+            }
+            if (s.bias)
+            {
+                load(bias, s.bias + c);
+            }
+            for (int64_t i = 0; i < TileOut; i++)
+            {
+                V y[TileOut];
+                output_transform(half + i, TileOut, y);
+                for (int64_t j = 0; j < TileOut; j++)
+                {
+                    store(at[i * TileOut + j] + c, y[j] + bias);
+                }
+            }
+        }
+    }
+}
+
+// value = A dY At of each tile's 4x4 gradients.
+template <typename V, typename T>
+DIFFRACT_INLINE void transform_gradients(const TileStep<T>& s, T* zeros)
+{
+    for (int64_t tile = s.begin; tile < s.end; tile++)
+    {
+        T* at[TileOut * TileOut];
+        pixels(s, tile, TileOut, 0, zeros, at);
+        float* out = s.value + (tile - s.first) * s.tiles.c;
+        for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
+        {
+            V half[TileOut * TileIn];
+            for (int64_t j = 0; j < TileOut; j++)
+            {
+                V y[TileOut];
+                for (int64_t i = 0; i < TileOut; i++)
+                {
+                    load(y[i], at[i * TileOut + j] + c);
+                }
+                spread_transform(y, 1, half + j * TileIn); // half[column][row point]
+            }
+            for (int64_t i = 0; i < TileIn; i++)
+            {
+                V t[TileIn];
+                spread_transform(half + i, TileIn, t);
+                for (int64_t j = 0; j < TileIn; j++)
+                {
+                    store(out + (i * TileIn + j) * s.stride + c, t[j]);
+                }
+            }
+        }
+    }
+}
+} // namespace diffract
