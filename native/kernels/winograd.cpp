@@ -3,6 +3,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <vector>
 
 namespace diffract
@@ -40,21 +42,26 @@ struct Steps
 DIFFRACT_STEPS(avx512, DIFFRACT_AVX512, Floats16, 64)
 DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8, 16)
 
+// Null: neither. DIFFRACT_KERNELS=avx2 leaves AVX-512 aside.
 const Steps* choose_steps()
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? &steps_avx512
-           : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")                                                                                  ? &steps_avx2
-                                                                                                                                                               : nullptr;
+    const char* const wanted = std::getenv("DIFFRACT_KERNELS");
+    const bool narrow = wanted && std::strcmp(wanted, "avx2") == 0;
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    return wide && !narrow ? &steps_avx512 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &steps_avx2 : nullptr;
 }
 
-const Steps* const steps = choose_steps();
+const Steps* const best_steps = choose_steps();
+
+// Those that a panel's width is for.
+const Steps* steps_for(int64_t panel) { return best_steps && panel == steps_avx2.panel ? &steps_avx2 : best_steps; }
 
 constexpr int64_t DepthBlock = 256; // rows of a panel of b: 64 KB, which stay in the second-level cache while all rows of a pass
 constexpr int64_t NearBlock = 768 << 10, FarBlock = 8 << 20; // bytes of transformed values, in and out: of one thread's cache, and of the one that all share
 constexpr size_t NearWeights = 3 << 20; // bytes of weights that every thread may go through for its own blocks of tiles
 
-int64_t panels(int64_t columns) { return (columns + steps->panel - 1) / steps->panel; }
+int64_t panels(int64_t columns, int64_t width) { return (columns + width - 1) / width; }
 
 // Tiles worked on at a time: as many as fit into a cache, but enough that reading the weights does not take longer than the products.
 // It does not depend on the number of threads, or sums over tiles would.
@@ -100,22 +107,24 @@ at::Tensor checked(const at::Tensor& x)
 
 bool winograd_serves(int64_t in_channels, int64_t out_channels)
 {
-    return steps && in_channels > 0 && out_channels > 0 && in_channels % 16 == 0 && out_channels % 16 == 0;
+    return best_steps && in_channels > 0 && out_channels > 0 && in_channels % 16 == 0 && out_channels % 16 == 0;
 }
 
-at::Tensor winograd_weights(const at::Tensor& weight, bool transposed)
+at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t columns)
 {
     TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3, "expected weights (C_out, C_in, 3, 3), found ", weight.sizes());
-    const int64_t in = weight.size(transposed ? 0 : 1), out = weight.size(transposed ? 1 : 0), width = steps->panel;
+    const int64_t in = weight.size(transposed ? 0 : 1), out = weight.size(transposed ? 1 : 0);
     TORCH_CHECK(winograd_serves(in, out), "channels in multiples of 16 expected, found ", weight.sizes());
+    const Steps* const steps = steps_for(columns);
+    const int64_t width = steps->panel;
     const auto g = weight.to(at::kFloat).permute({2, 3, transposed ? 0 : 1, transposed ? 1 : 0}).contiguous(); // (3, 3, in, out)
-    auto packed = at::zeros({Points, panels(out), in, width}, g.options());
+    auto packed = at::zeros({Points, panels(out, width), in, width}, g.options());
     float *const from = g.data_ptr<float>(), *const to = packed.data_ptr<float>();
-    at::parallel_for(0, in * panels(out), 16, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, in * panels(out, width), 16, [&](int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; at++)
         {
             const int64_t panel = at / in, i = at % in;
-            steps->weights({from + i * out + panel * width, in * out, transposed, to + at * width, panels(out) * in * width, std::min(width, out - panel * width)});
+            steps->weights({from + i * out + panel * width, in * out, transposed, to + at * width, panels(out, width) * in * width, std::min(width, out - panel * width)});
         }
     });
     return packed;
@@ -124,8 +133,10 @@ at::Tensor winograd_weights(const at::Tensor& weight, bool transposed)
 at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packed, int64_t out, const c10::optional<at::Tensor>& bias)
 {
     const auto x = checked(input);
+    TORCH_CHECK(best_steps && packed.dim() == 4, "weights of winograd_weights expected, found ", packed.sizes());
+    const Steps* const steps = steps_for(packed.size(3));
     const int64_t in = x.size(1), width = steps->panel;
-    TORCH_CHECK(packed.dim() == 4 && packed.size(0) == Points && packed.size(1) == panels(out) && packed.size(2) == in && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
+    TORCH_CHECK(packed.size(0) == Points && packed.size(1) == panels(out, width) && packed.size(2) == in && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
     const auto b = bias.has_value() && bias->defined() ? bias->to(at::kFloat).contiguous() : at::Tensor();
     TORCH_CHECK(!b.defined() || b.numel() == out, "a bias of ", out, " channels expected, found ", b.sizes());
     auto y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
@@ -144,10 +155,10 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
         {
             const int64_t count = std::min(block, tiles.count() - first);
             for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
-            at::parallel_for(0, Points * panels(out), 1, [&](int64_t from, int64_t to) {
+            at::parallel_for(0, Points * panels(out, width), 1, [&](int64_t from, int64_t to) {
                 for (int64_t at = from; at < to; at++)
                 {
-                    const int64_t point = at / panels(out), panel = at % panels(out), columns = std::min(width, out - panel * width);
+                    const int64_t point = at / panels(out, width), panel = at % panels(out, width), columns = std::min(width, out - panel * width);
                     for (int64_t depth = 0; depth < in; depth += DepthBlock)
                     {
                         steps->multiply({v.data_ptr<float>() + point * in_stride + depth, in, 1, packed.data_ptr<float>() + (at * in + depth) * width, width,
@@ -173,8 +184,10 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
 at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
 {
     const auto x = checked(input), dy = checked(gradient);
-    const int64_t in = x.size(1), out = dy.size(1), width = steps->panel;
+    const int64_t in = x.size(1), out = dy.size(1);
     TORCH_CHECK(winograd_serves(in, out) && x.size(0) == dy.size(0) && x.size(2) == dy.size(2) && x.size(3) == dy.size(3), "a map ", x.sizes(), " and the gradient ", dy.sizes(), " do not belong together");
+    const Steps* const steps = best_steps;
+    const int64_t width = steps->panel;
     const Tiles tiles = tiles_of(x);
     auto du = at::zeros({Points, in, out}, floats(x)), dw = at::empty({3, 3, in, out}, floats(x));
     const int64_t block = tiles_at_a_time(tiles, in + out, false), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
@@ -184,10 +197,10 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
         const int64_t count = std::min(block, tiles.count() - first);
         for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
         for_tiles(dy, first, count, m, out_stride, nullptr, steps->gradients_f32, steps->gradients_bf16);
-        at::parallel_for(0, Points * panels(out), 1, [&](int64_t begin, int64_t end) {
+        at::parallel_for(0, Points * panels(out, width), 1, [&](int64_t begin, int64_t end) {
             for (int64_t at = begin; at < end; at++)
             {
-                const int64_t point = at / panels(out), column = at % panels(out) * width, columns = std::min(width, out - column);
+                const int64_t point = at / panels(out, width), column = at % panels(out, width) * width, columns = std::min(width, out - column);
                 for (int64_t depth = 0; depth < count; depth += DepthBlock)
                 {
                     steps->multiply({v.data_ptr<float>() + point * in_stride + depth * in, 1, in, m.data_ptr<float>() + point * out_stride + depth * out + column, out,
@@ -207,7 +220,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
 }
 #else
 bool winograd_serves(int64_t, int64_t) { return false; }
-at::Tensor winograd_weights(const at::Tensor&, bool) { TORCH_CHECK(false, "this processor has no such kernel"); }
+at::Tensor winograd_weights(const at::Tensor&, bool, int64_t) { TORCH_CHECK(false, "this processor has no such kernel"); }
 at::Tensor winograd_convolution(const at::Tensor&, const at::Tensor&, int64_t, const c10::optional<at::Tensor>&) { TORCH_CHECK(false, "this processor has no such kernel"); }
 at::Tensor winograd_weight_gradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(false, "this processor has no such kernel"); }
 #endif

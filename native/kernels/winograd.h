@@ -16,7 +16,8 @@ namespace diffract
 bool winograd_serves(int64_t in_channels, int64_t out_channels);
 
 // (C_out, C_in, 3, 3) -> G g Gt as panels for the products. Transposed: of the weights that the data gradient convolves with.
-at::Tensor winograd_weights(const at::Tensor& weight, bool transposed);
+// Columns of a panel: 64 for AVX-512 or 16 for AVX2; 0 for what this processor has.
+at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t columns = 0);
 
 // (N, C_in, H, W) channels-last -> (N, C_out, H, W) channels-last of the same type, plus bias (C_out) float32.
 at::Tensor winograd_convolution(const at::Tensor& x, const at::Tensor& packed, int64_t out_channels, const c10::optional<at::Tensor>& bias);

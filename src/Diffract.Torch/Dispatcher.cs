@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -41,6 +42,9 @@ public static unsafe class Dispatcher
         return results[0].Kind == ValueKind.Double ? BitConverter.Int64BitsToDouble(results[0].Bits) : results[0].Bits;
     }
 
+    /// <summary>Told of every call from C# with its name and the time it took on the host, for profiles; null: nobody. A GPU's work may still be under way.</summary>
+    public static Action<string, TimeSpan>? Observer { get; set; }
+
     internal static (byte[] Name, byte[] Overload) Split(string name) => Names.GetOrAdd(name, static full =>
     {
         var dot = full.LastIndexOf('.');
@@ -60,6 +64,8 @@ public static unsafe class Dispatcher
         }
         Span<long> lists = room <= 256 ? stackalloc long[256] : new long[room];
         int status, count;
+        var observer = Observer;
+        var start = observer is null ? 0 : Stopwatch.GetTimestamp();
         fixed (long* memory = lists)
         fixed (byte* n = operatorName, o = overload)
         {
@@ -70,6 +76,7 @@ public static unsafe class Dispatcher
             }
             status = Native.diffract_call(n, o, natives, arguments.Length, results, MostResults, out count);
         }
+        observer?.Invoke(name, Stopwatch.GetElapsedTime(start));
         foreach (ref readonly var argument in arguments)
         {
             GC.KeepAlive(argument.Reference);

@@ -10,8 +10,8 @@ sealed class PackedWeights : IDisposable
     readonly Lock _lock = new();
     long _bytes;
 
-    /// <summary>Bytes of packed weights that one model may keep; convolutions beyond it run in ATen. Set by DIFFRACT_PACKED_MEMORY, in MB.</summary>
-    public static long Limit { get; } = (long.TryParse(Environment.GetEnvironmentVariable("DIFFRACT_PACKED_MEMORY"), out var megabytes) ? megabytes : 1024) << 20;
+    /// <summary>Bytes of packed weights that one model may keep; convolutions beyond it run in ATen. A quarter of the memory; DIFFRACT_PACKED_MEMORY sets it in MB.</summary>
+    public static long Limit { get; set; } = long.TryParse(Environment.GetEnvironmentVariable("DIFFRACT_PACKED_MEMORY"), out var megabytes) ? megabytes << 20 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
 
     /// <param name="weight">(C_out, C_in, 3, 3).</param> <param name="transposed">The form for the gradient with respect to the input.</param>
     /// <returns>Null where the limit is reached. It stays the owner's of this.</returns>

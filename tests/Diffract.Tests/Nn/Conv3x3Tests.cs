@@ -1,0 +1,145 @@
+using Diffract.Nn;
+using Diffract.Torch;
+
+namespace Diffract.Tests.Nn;
+
+public class Conv3x3Tests
+{
+    public static TheoryData<int, int, int, int, int> Sizes => new()
+    {
+        { 2, 16, 5, 7, 32 }, { 1, 48, 1, 1, 16 }, { 3, 32, 9, 4, 80 }, { 2, 64, 8, 8, 64 }, { 1, 272, 6, 3, 112 }, { 5, 16, 33, 17, 16 }, { 2, 160, 16, 16, 320 },
+    };
+
+    readonly record struct Case(Tensor X, Tensor Weight, Tensor Bias, Tensor Gradient)
+    {
+        public static Case Random(int n, int inChannels, int height, int width, int outChannels)
+        {
+            Torch.Torch.ManualSeed(1);
+            return new(Aten.Randn([n, inChannels, height, width]).Silu(), Aten.Randn([outChannels, inChannels, 3, 3]) * (1 / Math.Sqrt(9.0 * inChannels)),
+                Aten.Randn([outChannels]), Aten.Randn([n, outChannels, height, width]));
+        }
+
+        public Case As(DType maps, DType weights) => new(X.To(maps), Weight.To(weights), Bias.To(weights), Gradient.To(maps));
+
+        // The result and the gradients of x, weight and bias.
+        public Tensor[] Run(Func<Case, Tensor> convolution)
+        {
+            foreach (var leaf in (Tensor[])[X, Weight, Bias])
+            {
+                leaf.RequiresGrad = true;
+            }
+            var y = convolution(this);
+            (y * Gradient).Sum().Backward();
+            return [y.Detach(), X.Grad!, Weight.Grad!, Bias.Grad!];
+        }
+    }
+
+    static Tensor Ours(Case c) => Dispatcher.Call("diffract::conv3x3", c.X, c.Weight, c.Bias, null as Tensor, null as Tensor);
+
+    static Tensor Exact(Case c) => Aten.Conv2d(c.X, c.Weight, c.Bias, 1, 1);
+
+    // The norm of the difference over the norm.
+    static double Error(Tensor want, Tensor got)
+    {
+        var difference = got.To(DType.Float64) - want;
+        return Math.Sqrt((difference * difference).Sum().Item() / (want * want).Sum().Item());
+    }
+
+    [Theory, MemberData(nameof(Sizes))]
+    public void Conv3x3_and_its_gradients_match_float64(int n, int inChannels, int height, int width, int outChannels)
+    {
+        using var scope = new TensorScope();
+        var c = Case.Random(n, inChannels, height, width, outChannels);
+
+        var want = c.As(DType.Float64, DType.Float64).Run(Exact);
+        var got = c.Run(Ours);
+
+        foreach (var (a, b) in want.Zip(got))
+        {
+            Assert.Equal(a.Shape, b.Shape);
+            Assert.InRange(Error(a, b), 0, 2e-6);                                          // about 1e-6 is lost in the transforms
+        }
+    }
+
+    [Theory, MemberData(nameof(Sizes))]
+    public void Conv3x3_on_bfloat16_maps_rounds_once(int n, int inChannels, int height, int width, int outChannels)
+    {
+        using var scope = new TensorScope();
+        var rounded = Case.Random(n, inChannels, height, width, outChannels).As(DType.BFloat16, DType.Float32);
+
+        var want = rounded.As(DType.Float64, DType.Float64).Run(Exact);
+        var got = rounded.Run(Ours);
+
+        Assert.Equal([DType.BFloat16, DType.BFloat16, DType.Float32, DType.Float32], got.Select(t => t.DType));
+        foreach (var (a, b) in want.Zip(got))
+        {
+            Assert.InRange(Error(a, b), 0, 1.0 / 512);
+        }
+    }
+
+    [Theory, MemberData(nameof(Sizes))]
+    public void Conv3x3_gives_the_same_on_AVX2(int n, int inChannels, int height, int width, int outChannels)
+    {
+        using var scope = new TensorScope();
+        var c = Case.Random(n, inChannels, height, width, outChannels);
+
+        var narrow = Dispatcher.Call("diffract::conv3x3_weights", c.Weight, false, 16);
+
+        Assert.Equal(Ours(c).ToArray<float>(), Dispatcher.Call("diffract::conv3x3", c.X, c.Weight, c.Bias, narrow, null as Tensor).ToArray<float>());
+    }
+
+    [Fact]
+    public void Conv3x3_does_not_depend_on_threads_or_on_the_pictures_beside()
+    {
+        using var scope = new TensorScope();
+        var threads = Torch.Torch.Threads;
+        foreach (var channels in (int[])[64, 160])                                         // weights that each thread reads for itself, and that all share
+        {
+            var c = Case.Random(7, channels, 20, 12, channels);
+            try
+            {
+                Torch.Torch.Threads = 1;
+                var one = c.Run(Ours).Select(t => t.ToArray<float>()).ToArray();
+                c.X.ClearGrad();
+                c.Weight.ClearGrad();
+                c.Bias.ClearGrad();
+                Torch.Torch.Threads = 2;
+                Assert.Equal(one, c.Run(Ours).Select(t => t.ToArray<float>()));
+            }
+            finally
+            {
+                Torch.Torch.Threads = threads;
+            }
+            var alone = Ours(c with { X = c.X.Detach().Narrow(0, 3, 1), Weight = c.Weight.Detach(), Bias = c.Bias.Detach() });
+            Assert.Equal(Ours(c).Narrow(0, 3, 1).ToArray<float>(), alone.ToArray<float>());
+        }
+    }
+
+    [Fact]
+    public void Conv3x3_names_what_does_not_fit()
+    {
+        using var scope = new TensorScope();
+        var c = Case.Random(1, 32, 4, 4, 16);
+
+        var channels = Assert.Throws<TorchException>(() => Dispatcher.Call("diffract::conv3x3", c.X.Narrow(1, 0, 16), c.Weight, c.Bias, null as Tensor, null as Tensor));
+        Assert.Contains("(1, 16, 4, 4)", channels.Message);
+        var other = Dispatcher.Call("diffract::conv3x3_weights", c.Weight, true);
+        Assert.Throws<TorchException>(() => Dispatcher.Call("diffract::conv3x3", c.X, c.Weight, c.Bias, other, null as Tensor));
+    }
+
+    [Fact]
+    public void A_layer_packs_its_weights_again_when_they_have_changed()
+    {
+        using var scope = new TensorScope();
+        using var store = ParameterStore.New();
+        using var off = GradMode.Off();
+        var layer = new Conv2d(store.Root, 32, 16, 3);
+        var x = Aten.Randn([1, 32, 8, 8]);
+        var before = layer.Forward(x).ToArray<float>();
+
+        store.Parameters["weight"].Copy_(store.Parameters["weight"] * 2.0);
+        store.Parameters["bias"].Copy_(store.Parameters["bias"] * 2.0);
+
+        Assert.Equal(before.Select(v => 2 * v), layer.Forward(x).ToArray<float>(), (a, b) => Math.Abs(a - b) <= 1e-5 * (1 + Math.Abs(a)));
+    }
+}
