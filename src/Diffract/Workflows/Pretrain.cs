@@ -14,6 +14,8 @@ namespace Diffract.Workflows;
 public sealed record PretrainConfig
 {
     public required UNetConfig Net { get; init; }
+    /// <summary>A checkpoint of the same net, whose weights are the first; null: random ones.</summary>
+    public string? From { get; init; }
     /// <summary>Pictures seen in all, repeats counted.</summary>
     public long Pictures { get; init; } = 400_000;
     public int BatchSize { get; init; } = 128;
@@ -38,7 +40,7 @@ public sealed record PretrainConfig
 
     /// <summary>What must be equal for a run to be taken up again.</summary>
     public string Fingerprint(string data) => string.Create(CultureInfo.InvariantCulture,
-        $"pretrain {data} net={Net.ToJson().ToJsonString()} pictures={Pictures} batch={BatchSize} lr={LearningRate} warmup={WarmupSteps} decay={WeightDecay} ema={EmaDecay} schedule={NoiseSchedule} precision={Precision} seed={Seed} flip={Flip} heldout={HeldOut}");
+        $"pretrain {data} net={Net.ToJson().ToJsonString()} pictures={Pictures} batch={BatchSize} lr={LearningRate} warmup={WarmupSteps} decay={WeightDecay} ema={EmaDecay} schedule={NoiseSchedule} precision={Precision} seed={Seed} flip={Flip} heldout={HeldOut}{(From is null ? "" : $" from={Path.GetFileName(From)}")}");
 }
 
 /// <summary>Teaches a U-Net to predict noise, without labels (Ho et al. 2020).</summary>
@@ -50,12 +52,18 @@ public static class Pretrain
     /// <param name="config">Net and recipe.</param> <param name="set">Its training pictures, or all where it has no splits.</param> <param name="folder">Made where it is missing.</param>
     /// <returns>The model's path.</returns>
     /// <exception cref="PictureException">There are too few pictures.</exception> <exception cref="TrainException">The folder holds another run.</exception>
+    /// <exception cref="CheckpointException">The checkpoint to start from is of another net.</exception>
     public static string Run(PretrainConfig config, PictureSet set, string folder, Device? device = null, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         using var scope = new TensorScope();
         Torch.Torch.ManualSeed(config.Seed);
         using var store = ParameterStore.New(device);
         var net = new UNet(store.Root, config.Net) { ComputeType = config.Precision };
+        if (config.From is { } from)
+        {
+            using var start = UNetLoader.Open(from);
+            start.CopyTo(store);
+        }
         net.Training = true;
         store.RequireGrad(true);
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(config.NoiseSchedule));

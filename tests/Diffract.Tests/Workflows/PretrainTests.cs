@@ -48,6 +48,19 @@ public class PretrainTests
     }
 
     [Fact]
+    public void Pretraining_goes_on_from_a_checkpoint()
+    {
+        using var folder = new TemporaryFolder();
+        var first = Pretrain.Run(Tiny, Pictures, folder["first"]);
+        var more = Tiny with { From = first, Pictures = 16 * 5, LearningRate = 1e-4, EmaDecay = 0.5 };
+        Pretrain.Run(more, Pictures, folder["more"]);
+
+        double[] Losses(string run) => [.. File.ReadLines(folder[$"{run}/metrics.jsonl"]).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("heldOutLoss").GetDouble())];
+        Assert.InRange(Losses("more")[0], 0, 1.05 * Losses("first")[^1]);
+        Assert.Throws<CheckpointException>(() => Pretrain.Run(more with { Net = TinyNet.Config with { ModelChannels = 64 } }, Pictures, folder["other"]));
+    }
+
+    [Fact]
     public void A_folder_of_another_run_is_not_taken_up()
     {
         using var folder = new TemporaryFolder();
