@@ -66,7 +66,7 @@ public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposa
     void MoveInParts(Tensor[] tensors, double learningRate, double weightDecay, long number)
     {
         var elements = tensors[0].Elements;
-        if (elements <= Part || tensors[0].Device != Device.Cpu || !tensors.All(tensor => tensor.IsContiguous))
+        if (elements <= Part || MovesAtOnce(tensors) || tensors[0].Device != Device.Cpu || !tensors.All(tensor => tensor.IsContiguous))
         {
             Move(tensors[0], tensors[1], tensors[2..], learningRate, weightDecay, number);
             return;
@@ -83,6 +83,9 @@ public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposa
     /// <summary>What belongs to a parameter, of its shape.</summary>
     /// <param name="index">Its number over all groups.</param>
     protected abstract Tensor[] StateOf(int index);
+
+    /// <summary>Whether <see cref="Move(Tensor, Tensor, Tensor[], double, double, long)"/> goes through these once, so that parts save nothing.</summary>
+    protected virtual bool MovesAtOnce(Tensor[] tensors) => false;
 
     /// <summary>Moves a parameter, or some elements of one: each by itself, whatever its neighbours are.</summary>
     /// <param name="state">The same elements of what <see cref="StateOf"/> gives.</param> <param name="number">Steps taken before, from 0.</param>
@@ -106,6 +109,8 @@ public sealed class Sgd(IReadOnlyList<ParameterGroup> groups) : Optimizer(groups
 /// <remarks>Kingma and Ba 2015, Loshchilov and Hutter 2019; the same arithmetic as torch.optim.AdamW.</remarks>
 public sealed class AdamW : Optimizer
 {
+    static readonly Lazy<bool> HasKernel = new(() => Environment.GetEnvironmentVariable("DIFFRACT_KERNELS") != "0" && Torch.Torch.HasOperator("diffract::adamw_"));
+
     readonly double _beta1, _beta2, _epsilon;
     readonly List<(Tensor Mean, Tensor Square)> _moments = [];
 
@@ -123,9 +128,16 @@ public sealed class AdamW : Optimizer
 
     protected override Tensor[] StateOf(int index) => [_moments[index].Mean, _moments[index].Square];
 
+    protected override bool MovesAtOnce(Tensor[] tensors) => HasKernel.Value && tensors.All(tensor => tensor.Device.IsCpu && tensor.DType == DType.Float32 && tensor.IsContiguous);
+
     protected override void Move(Tensor parameter, Tensor gradient, Tensor[] state, double learningRate, double weightDecay, long number)
     {
         var (mean, square) = (state[0], state[1]);
+        if (MovesAtOnce([parameter, gradient, mean, square]))
+        {
+            Dispatcher.CallAll("diffract::adamw_", parameter, gradient, mean, square, learningRate, weightDecay, _beta1, _beta2, _epsilon, number + 1);
+            return;
+        }
         mean.Lerp_(gradient, 1 - _beta1);
         square.Mul_(_beta2).AddCMul_(gradient, gradient, 1 - _beta2);
         if (weightDecay > 0)
