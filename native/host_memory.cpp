@@ -5,6 +5,7 @@
 #include <c10/core/CPUAllocator.h>
 
 #if defined(__linux__)
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -138,6 +139,8 @@ const bool installed = [] {
     const char* const wanted = std::getenv("DIFFRACT_HOST_MEMORY");
     if (!wanted || std::string(wanted) != "0")
     {
+        mallopt(M_MMAP_THRESHOLD, 4 << 20); // what malloc still serves is kept as well
+        mallopt(M_TRIM_THRESHOLD, 64 << 20);
         static HostMemory memory;
         c10::SetCPUAllocator(&memory, 100);
     }
