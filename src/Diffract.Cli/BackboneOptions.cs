@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Diffract.Models;
+using Diffract.Nn;
 using Diffract.Torch;
 using Diffract.Workflows;
 
@@ -13,7 +14,9 @@ sealed class BackboneOptions(bool modelRequired = true)
     public Option<string> Precision { get; } = CommonOptions.Precision("fp32");
     public Option<string> Device { get; } = CommonOptions.DeviceOption();
 
-    public IEnumerable<Option> All => [Model, Config, Precision, Device];
+    public Option<double?> PackedMemory { get; } = new("--packed-memory") { Description = "Memory for weights in the form that is fastest to compute with, beside the weights themselves, in GiB; left out: a quarter of the machine's", HelpName = "GIB" };
+
+    public IEnumerable<Option> All => [Model, Config, Precision, Device, PackedMemory];
 
     /// <summary>The net's blocks, without its weights.</summary>
     public UNetLayout Layout(ParseResult arguments)
@@ -25,6 +28,10 @@ sealed class BackboneOptions(bool modelRequired = true)
 
     public LoadedBackbone Open(ParseResult arguments, int? lastBlock, DType? precision = null, string? model = null)
     {
+        if (arguments.GetValue(PackedMemory) is { } size)
+        {
+            Kernels.PackedMemory = size >= 0 && size < 1 << 20 ? (long)(size * (1L << 30)) : throw new ArgumentException($"--packed-memory {size}: expected GiB, 0 or more");
+        }
         var device = Torch.Device.Parse(arguments.GetValue(Device)!);
         var backbone = Backbone.Open(model ?? arguments.GetValue(Model)!, arguments.GetValue(Config), precision ?? CommonOptions.ParsePrecision(arguments.GetValue(Precision)!), device, lastBlock);
         ModelNotes.Print(backbone.Loaded!.Recognised);

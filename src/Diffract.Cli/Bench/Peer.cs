@@ -34,8 +34,12 @@ sealed record Peer(string Python, string Script)
         return peer;
     }
 
+    // A careful user's settings of glibc: memory that is freed is kept for the next map. Without them PyTorch asks the system for each map anew, and is up to four times slower where
+    // page faults are dear; malloc reads them when a process starts.
+    static readonly string[] Environment = ["MALLOC_MMAP_THRESHOLD_=4294967296", "MALLOC_TRIM_THRESHOLD_=8589934592", "MALLOC_TOP_PAD_=268435456"];
+
     /// <param name="verb">Of the script: "train" and "feedback" print pictures a second, all others seconds a picture.</param>
-    public Contender Contender(string name, string verb, params IEnumerable<string> options) => new(name, Python, [Script, verb, .. options], verb is "train" or "feedback" ? ReadTrain : ReadTime);
+    public Contender Contender(string name, string verb, params IEnumerable<string> options) => new(name, "env", [.. Environment, Python, Script, verb, .. options], verb is "train" or "feedback" ? ReadTrain : ReadTime);
 
     static Turn ReadTime(string json) => Read(json, root => root.GetProperty("median").GetDouble());
 

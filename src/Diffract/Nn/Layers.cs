@@ -37,7 +37,7 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
             return y;
         }
         var (weight, bias) = (_weight.To(x.DType), _bias?.To(x.DType));
-        return groups == 1 && Kernels.SplitsChannels(x, kernel) ? InParts(x, weight, bias) : Aten.Conv2d(x, weight, bias, stride, _padding, groups);
+        return Aten.Conv2d(x, weight, bias, stride, _padding, groups);
     }
 
     // The project's own kernel, on weights packed once; trained ones are packed in each pass. Null: too large to be kept.
@@ -47,21 +47,6 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
         var packed = trained ? null : p.Store.Packed.Of(_weight, transposed: false);
         var transposed = !trained && packed is not null && GradMode.IsOn ? p.Store.Packed.Of(_weight, transposed: true) : null;
         return trained || packed is not null ? Dispatcher.Call("diffract::conv3x3", x, _weight, _bias, packed, transposed) : null;
-    }
-
-    // The sum of convolutions over 2^n channels each: 96 as 64 and 32.
-    Tensor InParts(Tensor x, Tensor weight, Tensor? bias)
-    {
-        using var scope = new TensorScope();
-        Tensor? sum = null;
-        for (long first = 0; first < inChannels;)
-        {
-            var count = 1L << (63 - System.Numerics.BitOperations.LeadingZeroCount((ulong)(inChannels - first)));
-            var part = Aten.Conv2d(x.Narrow(1, first, count), weight.Narrow(1, first, count), first == 0 ? bias : null, stride, _padding);
-            sum = sum is null ? part : sum + part;
-            first += count;
-        }
-        return scope.Return(sum!);
     }
 }
 

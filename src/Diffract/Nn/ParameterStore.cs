@@ -32,6 +32,9 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Forms of these weights that convolutions read.</summary>
     internal PackedWeights Packed { get; } = new();
 
+    /// <summary>Bytes of such forms.</summary>
+    public long PackedBytes => Packed.Bytes;
+
     public Params Root => new(this, "");
 
     /// <summary>What is trained, by name.</summary>

@@ -10,7 +10,8 @@ namespace Diffract.Workflows;
 
 /// <summary>What an extraction will take, from a short measurement.</summary>
 /// <param name="Seconds">All pictures, all passes.</param> <param name="DiskBytes">The finished store's shards.</param> <param name="MemoryBytes">Of the process, at its peak so far: weights, maps and one shard.</param>
-public sealed record ExtractEstimate(int Pictures, int Passes, double SecondsPerPicture, double Seconds, long DiskBytes, long MemoryBytes, int Batch)
+/// <param name="PackedBytes">Of it the weights in the form that convolutions read, which <see cref="Nn.Kernels.PackedMemory"/> bounds.</param>
+public sealed record ExtractEstimate(int Pictures, int Passes, double SecondsPerPicture, double Seconds, long DiskBytes, long MemoryBytes, long PackedBytes, int Batch)
 {
     /// <summary>Runs one batch twice and times the second time; writes nothing.</summary>
     public static ExtractEstimate Measure(Backbone backbone, ExtractItems items, FeatureRequest request, ExtractOptions options, Device? device = null)
@@ -29,7 +30,7 @@ public sealed record ExtractEstimate(int Pictures, int Passes, double SecondsPer
         var each = Once() / batch;
         var bytes = Extract.BytesPerPicture(request, extractor);
         using var process = Process.GetCurrentProcess();
-        return new(items.Items.Count, request.Passes, each, each * items.Items.Count, bytes * items.Items.Count, process.PeakWorkingSet64 + Math.Min(64 << 20, bytes * items.Items.Count), batch);
+        return new(items.Items.Count, request.Passes, each, each * items.Items.Count, bytes * items.Items.Count, process.PeakWorkingSet64 + Math.Min(64 << 20, bytes * items.Items.Count), backbone.Loaded?.Store.PackedBytes ?? 0, batch);
     }
 
     /// <summary>Five lines for people, or one of JSON.</summary>
@@ -38,7 +39,7 @@ public sealed record ExtractEstimate(int Pictures, int Passes, double SecondsPer
         pictures  {Pictures:n0}, {Passes} passes each, {Batch} a batch
         time      {Span(Seconds)} ({SecondsPerPicture:g3} s a picture, measured)
         disk      {Size(DiskBytes)}
-        memory    about {Size(MemoryBytes)}
+        memory    about {Size(MemoryBytes)}{(PackedBytes == 0 ? "" : $", of it {Size(PackedBytes)} for faster convolutions (--packed-memory bounds that)")}
         """);
 
     internal static string Span(double seconds) => seconds switch
