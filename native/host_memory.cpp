@@ -1,17 +1,21 @@
 // Memory of tensors on the host. Large blocks are kept for the next tensor of their size, and lie on huge pages where the system has them: a network makes and
 // frees maps of the same few sizes again and again, and asking the system for each anew costs a page fault every 4 KB (a tenth of a training step).
-// Blocks below 1 MB are left to malloc, which does the same for small ones.
+// Blocks below 1 MB are left to malloc, which is told to do the same. DIFFRACT_HOST_MEMORY=0 leaves everything to libtorch's own allocator.
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 
 #if defined(__linux__)
+#if defined(__GLIBC__)
 #include <malloc.h>
+#endif
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <new>
 #include <string>
 #include <unordered_map>
 
@@ -33,8 +37,8 @@ public:
         if (fit != _free.end() && fit->first <= size + size / 4)
         {
             void* const block = fit->second;
-            _kept -= fit->first;
             _used.emplace(block, fit->first);
+            _kept -= fit->first;
             _free.erase(fit);
             return block;
         }
@@ -60,9 +64,17 @@ public:
         {
             return false;
         }
-        _free.emplace(used->second, block);
-        _kept += used->second;
+        const size_t size = used->second;
         _used.erase(used);
+        try
+        {
+            _free.emplace(size, block);
+            _kept += size;
+        }
+        catch (const std::bad_alloc&) // a deleter may not throw
+        {
+            munmap(block, size);
+        }
         if (_kept > Kept)
         {
             drop(Kept / 2);
@@ -123,26 +135,45 @@ void release(void* data)
     }
 }
 
-struct HostMemory final : c10::Allocator
+c10::DataPtr allocate_block(size_t bytes)
 {
-    c10::DataPtr allocate(size_t bytes) const override
-    {
-        void* const data = bytes < Large ? c10::GetDefaultCPUAllocator()->raw_allocate(bytes) : blocks().take(rounded(bytes));
-        TORCH_CHECK(data || bytes == 0, "not enough memory: ", bytes, " bytes were asked for");
-        return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
-    }
+    void* const data = bytes < Large ? c10::GetDefaultCPUAllocator()->raw_allocate(bytes) : blocks().take(rounded(bytes));
+    TORCH_CHECK(data || bytes == 0, "not enough memory: ", bytes, " bytes were asked for");
+    return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
+}
 
+// Some 2.x releases of libtorch have allocate() without const.
+template <typename Base, typename Allocate>
+struct Allocating : Base
+{
+    c10::DataPtr allocate(size_t bytes) override { return allocate_block(bytes); }
+};
+
+template <typename Base>
+struct Allocating<Base, c10::DataPtr (Base::*)(size_t) const> : Base
+{
+    c10::DataPtr allocate(size_t bytes) const override { return allocate_block(bytes); }
+};
+
+struct HostMemory final : Allocating<c10::Allocator, decltype(&c10::Allocator::allocate)>
+{
     c10::DeleterFnPtr raw_deleter() const override { return &release; }
+
+    void copy_data(void* to, const void* from, std::size_t count) const { std::memcpy(to, from, count); } // newer libtorch asks for it
 };
 
 const bool installed = [] {
     const char* const wanted = std::getenv("DIFFRACT_HOST_MEMORY");
     if (!wanted || std::string(wanted) != "0")
     {
-        mallopt(M_MMAP_THRESHOLD, 4 << 20); // what malloc still serves is kept as well
-        mallopt(M_TRIM_THRESHOLD, 64 << 20);
-        static HostMemory memory;
-        c10::SetCPUAllocator(&memory, 100);
+#if defined(__GLIBC__)
+        if (!std::getenv("MALLOC_MMAP_THRESHOLD_") && !std::getenv("MALLOC_TRIM_THRESHOLD_"))
+        {
+            mallopt(M_MMAP_THRESHOLD, 32 << 20); // what malloc still serves is kept as well
+            mallopt(M_TRIM_THRESHOLD, 256 << 20);
+        }
+#endif
+        c10::SetCPUAllocator(new HostMemory, 100); // never destroyed, as above
     }
     return true;
 }();

@@ -1,6 +1,7 @@
 // diffract::conv3x3: a 3x3 convolution of stride 1 and padding 1, with its gradients, by Winograd's algorithm (winograd.h). In float32 it takes a third of
 // the time of oneDNN's direct convolution, and on processors without bfloat16 matrix units (AMX) it is faster than that of bfloat16 as well. Its results are
 // within 3e-7 and its gradients within 9e-7 of float64 (relative, whole maps); the direct float32 convolution is within 1e-7.
+#include "vector_math.h"
 #include "winograd.h"
 
 #include <ATen/Parallel.h>
@@ -101,6 +102,7 @@ struct Conv3x3 : torch::autograd::Function<Conv3x3>
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients)
     {
+        TORCH_CHECK(!at::GradMode::is_enabled(), "conv3x3 has no second derivative");
         const auto saved = context->get_saved_variables();
         const auto &x = saved[0], &weight = saved[1], &transposed = saved[2];
         const auto dy = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);

@@ -3,6 +3,7 @@
 #pragma once
 #include "vectors.h"
 
+#ifdef DIFFRACT_VECTORS
 namespace diffract
 {
 constexpr int64_t TileRows = 6; // with four vectors: 24 sums, 4 vectors of b, 1 scalar of a, of 32 registers
@@ -92,3 +93,4 @@ DIFFRACT_INLINE void multiply_panel(const Product& p, int64_t vectors)
     }
 }
 } // namespace diffract
+#endif

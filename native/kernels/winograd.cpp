@@ -49,7 +49,7 @@ const Steps* choose_steps()
     const char* const wanted = std::getenv("DIFFRACT_KERNELS");
     const bool narrow = wanted && std::strcmp(wanted, "avx2") == 0;
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    return wide && !narrow ? &steps_avx512 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &steps_avx2 : nullptr;
+    return wide && !narrow ? &steps_avx512 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") ? &steps_avx2 : nullptr;
 }
 
 const Steps* const best_steps = choose_steps();
@@ -133,10 +133,10 @@ at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t c
 at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packed, int64_t out, const c10::optional<at::Tensor>& bias)
 {
     const auto x = checked(input);
-    TORCH_CHECK(best_steps && packed.dim() == 4, "weights of winograd_weights expected, found ", packed.sizes());
+    TORCH_CHECK(best_steps && packed.dim() == 4 && packed.is_cpu() && packed.is_contiguous() && packed.scalar_type() == at::kFloat, "weights of winograd_weights expected, found ", packed.sizes());
     const Steps* const steps = steps_for(packed.size(3));
     const int64_t in = x.size(1), width = steps->panel;
-    TORCH_CHECK(packed.size(0) == Points && packed.size(1) == panels(out, width) && packed.size(2) == in && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
+    TORCH_CHECK(winograd_serves(in, out) && packed.size(0) == Points && packed.size(1) == panels(out, width) && packed.size(2) == in && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
     const auto b = bias.has_value() && bias->defined() ? bias->to(at::kFloat).contiguous() : at::Tensor();
     TORCH_CHECK(!b.defined() || b.numel() == out, "a bias of ", out, " channels expected, found ", b.sizes());
     auto y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
@@ -189,6 +189,10 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     const Steps* const steps = best_steps;
     const int64_t width = steps->panel;
     const Tiles tiles = tiles_of(x);
+    if (tiles.count() == 0)
+    {
+        return at::zeros({out, in, 3, 3}, floats(x));
+    }
     auto du = at::zeros({Points, in, out}, floats(x)), dw = at::empty({3, 3, in, out}, floats(x));
     const int64_t block = tiles_at_a_time(tiles, in + out, false), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     auto v = at::empty({Points * in_stride}, floats(x)), m = at::empty({Points * out_stride}, floats(x));

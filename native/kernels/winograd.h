@@ -3,11 +3,9 @@
 //
 //     Y = At [ (G g Gt) * (Bt d B) ] A          d: 6x6 inputs, g: 3x3 weights, Y: 4x4 outputs; * value by value, summed over input channels
 //
-// The points are 0, +-5/8, +-3/2 and infinity, which of those tried give the least error (1.4e-6 relative to float64; 0, +-1, +-2: 3.1e-6).
+// The points are 0, +-5/8, +-3/2 and infinity, which of those tried give the least error (1.4e-6 relative to float64 on random maps of 256 channels; 0, +-1, +-2: 3.1e-6).
 // Lavin and Gray 2015, arXiv:1509.09308.
 #pragma once
-#include "matrix_tile.h"
-
 #include <ATen/ATen.h>
 
 namespace diffract

@@ -2,6 +2,7 @@
 #pragma once
 #include "matrix_tile.h"
 
+#ifdef DIFFRACT_VECTORS
 namespace diffract
 {
 constexpr float PointA = 0.625f, PointB = 1.5f, A2 = PointA * PointA, B2 = PointB * PointB;
@@ -280,3 +281,4 @@ DIFFRACT_INLINE void transform_gradients(const TileStep<T>& s, T* zeros)
     }
 }
 } // namespace diffract
+#endif

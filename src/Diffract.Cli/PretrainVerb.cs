@@ -13,7 +13,7 @@ static class PretrainVerb
         var data = CommonOptions.Data();
         var output = CommonOptions.Out("Folder of the run: state, metrics, model.safetensors");
         var config = new Option<string?>("--config") { Description = "The net as JSON of guided-diffusion's flags; left out: 4.4 M parameters at 32x32", HelpName = "FILE" };
-        var from = new Option<string?>("--from") { Description = "A checkpoint whose net, weights and noise schedule to start from; left out: random weights", HelpName = "CKPT" };
+        var from = new Option<string?>("--from") { Description = "A checkpoint whose net, weights and (without --schedule) noise schedule to start from; left out: random weights", HelpName = "CKPT" };
         var pictures = new Option<long>("--pictures") { Description = "Pictures to see in all, repeats counted", DefaultValueFactory = _ => 400_000 };
         var batch = new Option<int>("--batch") { Description = "Pictures a step", DefaultValueFactory = _ => 128 };
         var rate = new Option<double>("--lr") { Description = "Peak learning rate of AdamW", DefaultValueFactory = _ => 4e-4 };
@@ -31,7 +31,7 @@ static class PretrainVerb
                 Pictures = arguments.GetValue(pictures),
                 BatchSize = arguments.GetValue(batch),
                 LearningRate = arguments.GetValue(rate),
-                NoiseSchedule = start?.Schedule ?? arguments.GetValue(schedule)!,
+                NoiseSchedule = start is not null && arguments.GetResult(schedule) is not { Implicit: false } ? start.Schedule : arguments.GetValue(schedule)!,
                 Flip = !arguments.GetValue(noFlip),
                 Precision = CommonOptions.ParsePrecision(arguments.GetValue(precision)!),
                 Seed = arguments.GetValue(seed),
@@ -46,8 +46,9 @@ static class PretrainVerb
 
     static RecognisedNet Recognise(string checkpoint, string? config)
     {
-        using var file = CheckpointFile.Open(ModelCache.Resolve(checkpoint));
-        return UNetRecognizer.Recognise(file, config);
+        var (path, group) = UNetLoader.Split(checkpoint);
+        using var file = CheckpointFile.Open(ModelCache.Resolve(path));
+        return UNetRecognizer.Recognise(file, UNetLoader.Weights(file, group), config);
     }
 
     /// <summary>4.4 M parameters, 19 blocks: what two cores can pre-train in an hour.</summary>

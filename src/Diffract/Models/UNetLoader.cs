@@ -26,10 +26,6 @@ public sealed class LoadedUNet : IDisposable
     /// <summary>Reads the weights anew, in place of what training has made of them.</summary>
     public void Restore() => Store.Load(_weights);
 
-    /// <summary>Writes the file's weights into another net's.</summary>
-    /// <exception cref="CheckpointException">A parameter is missing or of another shape.</exception>
-    public void CopyTo(ParameterStore store) => store.Load(_weights);
-
     public void Dispose()
     {
         Store.Dispose();

@@ -11,14 +11,14 @@ public static class Kernels
     public static bool Enabled { get; set; } = Environment.GetEnvironmentVariable("DIFFRACT_KERNELS") != "0";
 
     /// <summary>Bytes that one model may spend on weights in the form its convolutions read (16 for each weight of a 3x3 convolution, the first blocks' first); those beyond
-    /// run in ATen. A quarter of the memory at first.</summary>
+    /// run in ATen. A quarter of the memory at first. Weights that are trained are packed in each pass, and not kept.</summary>
     public static long PackedMemory { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
 
     static readonly Lazy<bool> HasConv3x3 = new(() => Torch.Torch.HasOperator("diffract::conv3x3"));
 
     // Float32 with gradients stays with ATen's direct convolution, whose rounding errors are a third.
-    internal static bool Conv3x3(Tensor x, long inChannels, long outChannels) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && HasConv3x3.Value
-        && (x.DType == DType.BFloat16 || (x.DType == DType.Float32 && !GradMode.IsOn))
+    internal static bool Conv3x3(Tensor x, Tensor weight, long inChannels, long outChannels) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && HasConv3x3.Value
+        && (x.DType == DType.BFloat16 || (x.DType == DType.Float32 && !Recomputation.GradientsFollow && !weight.RequiresGrad))
         && Dispatcher.CallNumber("diffract::conv3x3_serves", inChannels, outChannels, x.DType == DType.BFloat16) != 0;
 
     internal static bool GroupNormSilu(Tensor x) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && x.Strides[1] == 1 && x.DType is DType.Float32 or DType.BFloat16 && HasGroupNormSilu.Value;

@@ -32,7 +32,7 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
 
     public Tensor Forward(Tensor x)                                                        // (N, in, H, W) -> (N, out, H / stride, W / stride)
     {
-        if (_plain && Kernels.Conv3x3(x, inChannels, outChannels) && Winograd(x) is { } y)
+        if (_plain && Kernels.Conv3x3(x, _weight, inChannels, outChannels) && Winograd(x) is { } y)
         {
             return y;
         }
@@ -43,10 +43,11 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
     // The project's own kernel, on weights packed once; trained ones are packed in each pass. Null: too large to be kept.
     Tensor? Winograd(Tensor x)
     {
-        var trained = GradMode.IsOn && _weight.RequiresGrad;
+        using var scope = new TensorScope();
+        var trained = _weight.RequiresGrad;
         var packed = trained ? null : p.Store.Packed.Of(_weight, transposed: false);
         var transposed = !trained && packed is not null && GradMode.IsOn ? p.Store.Packed.Of(_weight, transposed: true) : null;
-        return trained || packed is not null ? Dispatcher.Call("diffract::conv3x3", x, _weight, _bias, packed, transposed) : null;
+        return trained || packed is not null ? scope.Return(Dispatcher.Call("diffract::conv3x3", x, _weight, _bias, packed, transposed)) : null;
     }
 }
 

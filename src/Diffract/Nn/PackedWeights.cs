@@ -13,7 +13,7 @@ sealed class PackedWeights : IDisposable
     public long Bytes { get; private set; }
 
     /// <param name="weight">(C_out, C_in, 3, 3).</param> <param name="transposed">The form for the gradient with respect to the input.</param>
-    /// <returns>Null where the limit is reached. It stays the owner's of this.</returns>
+    /// <returns>A handle of the caller's; null where the limit is reached.</returns>
     public Tensor? Of(Tensor weight, bool transposed)
     {
         lock (_lock)
@@ -22,9 +22,9 @@ sealed class PackedWeights : IDisposable
             var known = _kept.TryGetValue((weight, transposed), out var kept);
             if (known && kept.Version == version)
             {
-                return kept.Packed;
+                return kept.Packed.Alias();
             }
-            var bytes = BytesOf(weight);
+            var bytes = BytesOf(weight, transposed);
             if (!known && Bytes + bytes > Kernels.PackedMemory)
             {
                 return null;
@@ -34,19 +34,27 @@ sealed class PackedWeights : IDisposable
             Bytes += known ? 0 : bytes;
             kept.Packed?.Dispose();
             _kept[(weight, transposed)] = (packed, version);
-            return packed;
+            return packed.Alias();
         }
     }
 
-    // 36 float32 values for 9 weights.
-    static long BytesOf(Tensor weight) => weight.Elements * 4 * 4;
+    // 36 float32 values for 9 weights, in panels of up to 64 outputs, the last of which is filled up.
+    static long BytesOf(Tensor weight, bool transposed)
+    {
+        var (outputs, inputs) = transposed ? (weight.Size(1), weight.Size(0)) : (weight.Size(0), weight.Size(1));
+        return 36 * sizeof(float) * inputs * ((outputs + 63) / 64 * 64);
+    }
 
     public void Dispose()
     {
-        foreach (var (packed, _) in _kept.Values)
+        lock (_lock)
         {
-            packed.Dispose();
+            foreach (var (packed, _) in _kept.Values)
+            {
+                packed.Dispose();
+            }
+            _kept.Clear();
+            Bytes = 0;
         }
-        _kept.Clear();
     }
 }

@@ -14,7 +14,7 @@ namespace Diffract.Workflows;
 public sealed record PretrainConfig
 {
     public required UNetConfig Net { get; init; }
-    /// <summary>A checkpoint of the same net, whose weights are the first; null: random ones.</summary>
+    /// <summary>A checkpoint of the same net, whose weights are the first, as <see cref="UNetLoader.Open"/> takes it; null: random ones.</summary>
     public string? From { get; init; }
     /// <summary>Pictures seen in all, repeats counted.</summary>
     public long Pictures { get; init; } = 400_000;
@@ -40,7 +40,7 @@ public sealed record PretrainConfig
 
     /// <summary>What must be equal for a run to be taken up again.</summary>
     public string Fingerprint(string data) => string.Create(CultureInfo.InvariantCulture,
-        $"pretrain {data} net={Net.ToJson().ToJsonString()} pictures={Pictures} batch={BatchSize} lr={LearningRate} warmup={WarmupSteps} decay={WeightDecay} ema={EmaDecay} schedule={NoiseSchedule} precision={Precision} seed={Seed} flip={Flip} heldout={HeldOut}{(From is null ? "" : $" from={Path.GetFileName(From)}")}");
+        $"pretrain {data} net={Net.ToJson().ToJsonString()} pictures={Pictures} batch={BatchSize} lr={LearningRate} warmup={WarmupSteps} decay={WeightDecay} ema={EmaDecay} schedule={NoiseSchedule} precision={Precision} seed={Seed} flip={Flip} heldout={HeldOut}");
 }
 
 /// <summary>Teaches a U-Net to predict noise, without labels (Ho et al. 2020).</summary>
@@ -59,11 +59,7 @@ public static class Pretrain
         Torch.Torch.ManualSeed(config.Seed);
         using var store = ParameterStore.New(device);
         var net = new UNet(store.Root, config.Net) { ComputeType = config.Precision };
-        if (config.From is { } from)
-        {
-            using var start = UNetLoader.Open(from);
-            start.CopyTo(store);
-        }
+        var fingerprint = config.Fingerprint(set.Name) + (config.From is { } from ? $" from={Start(store, from)}" : "");
         net.Training = true;
         store.RequireGrad(true);
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(config.NoiseSchedule));
@@ -76,7 +72,7 @@ public static class Pretrain
         var loop = new TrainLoopConfig
         {
             Activity = "pretrain", Steps = config.Steps, LearningRate = LearningRate.WarmupCosine(config.LearningRate, config.WarmupSteps, config.Steps),
-            LogEvery = config.LogEvery, SaveEvery = config.SaveEvery, Folder = folder, Fingerprint = config.Fingerprint(set.Name),
+            LogEvery = config.LogEvery, SaveEvery = config.SaveEvery, Folder = folder, Fingerprint = fingerprint,
         };
         using var batches = pictures.From(TrainLoop.StepOf(folder), cancellation);
         Tensor Loss(long step, int part)
@@ -90,9 +86,18 @@ public static class Pretrain
 
         var path = Path.Combine(folder, ModelFile);
         UNetFile.Write(path, config.Net, config.NoiseSchedule, ema.Average.Select(pair => pair.Value.ToEntry(pair.Key)),
-            new Dictionary<string, string> { ["diffract.made_with"] = config.Fingerprint(set.Name) });
+            new Dictionary<string, string> { ["diffract.made_with"] = fingerprint });
         DrawCurve(folder);
         return path;
+    }
+
+    // Takes a checkpoint's weights over. Returns its SHA-256.
+    static string Start(ParameterStore store, string model)
+    {
+        var (path, group) = UNetLoader.Split(model);
+        using var file = CheckpointFile.Open(ModelCache.Resolve(path));
+        store.Load(UNetLoader.Weights(file, group));
+        return file.Sha256;
     }
 
     // The losses of metrics.jsonl, for people.

@@ -116,6 +116,33 @@ public class Conv3x3Tests
     }
 
     [Fact]
+    public void Conv3x3_of_no_pictures_has_gradients_of_zero()
+    {
+        using var scope = new TensorScope();
+        var results = Case.Random(0, 16, 4, 4, 32).Run(Ours);
+
+        Assert.Equal([0, 32, 4, 4], results[0].Shape);
+        Assert.All(results[2].ToArray<float>().Concat(results[3].ToArray<float>()), value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public void Recomputation_and_training_keep_nothing_packed()
+    {
+        using var scope = new TensorScope();
+        using var store = ParameterStore.New();
+        var layer = new Conv2d(store.Root, 16, 16, 3);
+        store.RequireGrad(true);
+        var x = Aten.Randn([1, 16, 4, 4]);
+        x.RequiresGrad = true;
+
+        var recomputed = Recomputation.Run(inputs => layer.Forward(inputs[0]), x);
+        recomputed.Sum().Backward();
+
+        Assert.Equal(layer.Forward(x).ToArray<float>(), recomputed.ToArray<float>());
+        Assert.Equal(0, store.PackedBytes);
+    }
+
+    [Fact]
     public void Conv3x3_names_what_does_not_fit()
     {
         using var scope = new TensorScope();

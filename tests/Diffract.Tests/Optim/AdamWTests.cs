@@ -59,7 +59,10 @@ public class AdamWTests
         float[] Now()
         {
             using var off = GradMode.Off();
-            return layer.Forward(x).ToArray<float>();
+            store.RequireGrad(false);                                                      // as in use: then the layer keeps what it has made of its weights
+            var y = layer.Forward(x).ToArray<float>();
+            store.RequireGrad(true);
+            return y;
         }
 
         var before = Now();
