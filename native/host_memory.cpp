@@ -68,7 +68,7 @@ public:
         _used.erase(used);
         try
         {
-            _free.emplace(size, block);
+            _free.emplace_hint(_free.lower_bound(size), size, block); // before others of its size: the last freed is taken first, while caches hold it
             _kept += size;
         }
         catch (const std::bad_alloc&) // a deleter may not throw

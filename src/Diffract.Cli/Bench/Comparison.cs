@@ -38,12 +38,12 @@ sealed record Comparison(string Name, string Title, IReadOnlyList<Contender> Con
     void Show(IReadOnlyList<Outcome> outcomes, BenchOptions options, ParseResult arguments)
     {
         var machine = Machine.Read();
-        var (text, json) = (Table(outcomes, machine, arguments), Json(outcomes, machine, arguments));
-        var folder = Path.Combine(arguments.GetValue(options.Out) ?? Path.Combine(SourceTree.Root ?? ".", "bench", "results"), FolderName(machine.Processor));
+        var (text, json, name) = (Table(outcomes, machine, arguments), Json(outcomes, machine, arguments), Name + Kernels);
+        var folder = Folder(arguments.GetValue(options.Out));
         Directory.CreateDirectory(folder);
-        AtomicFile.Write(Path.Combine(folder, Name + ".md"), Encoding.UTF8.GetBytes(text));
-        AtomicFile.Write(Path.Combine(folder, Name + ".json"), Encoding.UTF8.GetBytes(json + "\n"));
-        Console.Write(arguments.GetValue(options.Json) ? json + Environment.NewLine : text + $"{Environment.NewLine}written to {Path.Combine(folder, Name)}.md and .json{Environment.NewLine}");
+        AtomicFile.Write(Path.Combine(folder, name + ".md"), Encoding.UTF8.GetBytes(text));
+        AtomicFile.Write(Path.Combine(folder, name + ".json"), Encoding.UTF8.GetBytes(json + "\n"));
+        Console.Write(arguments.GetValue(options.Json) ? json + Environment.NewLine : text + $"{Environment.NewLine}written to {Path.Combine(folder, name)}.md and .json{Environment.NewLine}");
     }
 
     string Table(IReadOnlyList<Outcome> outcomes, Machine machine, ParseResult arguments)
@@ -89,9 +89,16 @@ sealed record Comparison(string Name, string Title, IReadOnlyList<Contender> Con
 
     internal static Outcome Of(IReadOnlyList<Outcome> outcomes, string name) => outcomes.First(one => one.Contender.Name == name);
 
+    // Results with some of the kernels only lie beside the others.
+    static string Kernels => Environment.GetEnvironmentVariable("DIFFRACT_KERNELS") is { Length: > 0 } some ? "-kernels-" + some : "";
+
     static string Set() => Diagnosis.UserEnvironment() is { Count: > 0 } set ? $" Set in the environment: {string.Join(" ", set.Where(pair => !Path.IsPathRooted(pair.Value)).Select(pair => $"{pair.Key}={pair.Value}"))}." : "";
 
     static string Size(long? bytes) => bytes is { } value ? string.Create(CultureInfo.InvariantCulture, $"{value / (double)(1 << 30):f2} GiB") : "";
+
+    /// <summary>Where this machine's results go.</summary>
+    /// <param name="parent">Null: bench/results of the source tree.</param>
+    public static string Folder(string? parent) => Path.GetFullPath(Path.Combine(parent ?? Path.Combine(SourceTree.Root ?? ".", "bench", "results"), FolderName(Machine.Read().Processor)));
 
     static string FolderName(string processor) => string.Join("-", new string([.. processor.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : ' ')]).Split(' ', StringSplitOptions.RemoveEmptyEntries));
 }

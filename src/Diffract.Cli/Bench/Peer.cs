@@ -4,32 +4,32 @@ using System.Text.Json;
 
 namespace Diffract.Cli.Bench;
 
-/// <summary>Plain PyTorch, a script in bench/peer: what our speed is compared with.</summary>
+/// <summary>A script in bench/peer, most often plain PyTorch: what our speed is compared with.</summary>
 sealed record Peer(string Python, string Script)
 {
-    /// <summary>The first python3 that has torch, and the script in the source tree.</summary>
-    /// <param name="missing">Where there is none: why.</param>
-    public static Peer? Find(out string missing, string name = "adm_eager.py")
+    /// <summary>The first python3 that has torch, or what else the script needs, and the script in the source tree.</summary>
+    /// <param name="missing">Where there is none: why.</param> <param name="module">torch or PIL.</param>
+    public static Peer? Find(out string missing, string name = "adm_eager.py", string module = "torch")
     {
         var script = SourceTree.Root is { } root ? Path.Combine(root, "bench", "peer", name) : null;
-        var python = ((string[])["python3", "/usr/bin/python3"]).FirstOrDefault(python => ChildProcess.Succeeds(python, "-c", "import torch"));
+        var python = ((string[])["python3", "/usr/bin/python3"]).FirstOrDefault(python => ChildProcess.Succeeds(python, "-c", "import " + module));
         missing = !File.Exists(script) ? $"bench/peer/{name} is not there: the comparison runs in a source tree only"
-            : python is null ? "no python3 here has torch (Debian, Ubuntu: apt-get install python3-torch)"
+            : python is null ? $"no python3 here has {module} (Debian, Ubuntu: apt-get install python3-{module.ToLowerInvariant()})"
             : "";
         return missing.Length > 0 ? null : new(python!, script!);
     }
 
     /// <summary>The peer, unless it is not wanted; where it is not there, a note says why.</summary>
-    public static Peer? Of(ParseResult arguments, BenchOptions options, string name = "adm_eager.py")
+    public static Peer? Of(ParseResult arguments, BenchOptions options, string name = "adm_eager.py", string module = "torch")
     {
         if (arguments.GetValue(options.NoPeer))
         {
             return null;
         }
-        var peer = Find(out var missing, name);
+        var peer = Find(out var missing, name, module);
         if (peer is null)
         {
-            Console.Error.WriteLine($"note: no comparison with PyTorch: {missing}");
+            Console.Error.WriteLine($"note: nothing to compare with: {missing}");
         }
         return peer;
     }
@@ -41,7 +41,7 @@ sealed record Peer(string Python, string Script)
     /// <param name="verb">Of the script: "train" and "feedback" print pictures a second, all others seconds a picture.</param>
     public Contender Contender(string name, string verb, params IEnumerable<string> options) => new(name, "env", [.. Environment, Python, Script, verb, .. options], verb is "train" or "feedback" ? ReadTrain : ReadTime);
 
-    static Turn ReadTime(string json) => Read(json, root => root.GetProperty("median").GetDouble());
+    internal static Turn ReadTime(string json) => Read(json, root => root.GetProperty("median").GetDouble());
 
     static Turn ReadTrain(string json) => Read(json, root => 1 / root.GetProperty("median").GetDouble());
 
@@ -49,7 +49,7 @@ sealed record Peer(string Python, string Script)
     {
         using var document = JsonDocument.Parse(json);
         var root = document.RootElement;
-        return new(secondsPerPicture(root), null, null, root.GetProperty("threads").GetInt32(), $"torch {root.GetProperty("torch").GetString()}");
+        return new(secondsPerPicture(root), null, null, root.GetProperty("threads").GetInt32(), root.TryGetProperty("engine", out var engine) ? engine.GetString()! : $"torch {root.GetProperty("torch").GetString()}");
     }
 
     public static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

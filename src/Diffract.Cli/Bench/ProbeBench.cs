@@ -56,18 +56,11 @@ static class ProbeBench
     {
         var config = arguments.GetValue(common.Config)!;
         var net = BenchNets.Config(config);
-        var folder = Directory.CreateTempSubdirectory("diffract-bench-").FullName;
-        try
-        {
-            var (linear, attention) = (Path.Combine(folder, "linear"), Path.Combine(folder, "attention"));
-            Workflow.WriteStore(linear, Workflow.Head(net, attention: false), net, sizes.Pictures);
-            Workflow.WriteStore(attention, Workflow.Head(net, attention: true), net, sizes.AttentionPictures);
-            return Comparison(common, arguments, sizes, linear, attention).Run(common, arguments);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        using var folder = new ScratchFolder();
+        var (linear, attention) = (Path.Combine(folder.Path, "linear"), Path.Combine(folder.Path, "attention"));
+        Workflow.WriteStore(linear, Workflow.Head(net, attention: false), net, sizes.Pictures);
+        Workflow.WriteStore(attention, Workflow.Head(net, attention: true), net, sizes.AttentionPictures);
+        return Comparison(common, arguments, sizes, linear, attention).Run(common, arguments);
     }
 
     static Comparison Comparison(BenchOptions common, ParseResult arguments, Sizes sizes, string linear, string attention)

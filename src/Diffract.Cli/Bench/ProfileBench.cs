@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Diffract.Models;
+using Diffract.Reports;
 using Diffract.Workflows;
 
 namespace Diffract.Cli.Bench;
@@ -16,8 +17,9 @@ static class ProfileBench
         var batch = new Option<int>("--batch") { Description = "Pictures at a time", DefaultValueFactory = _ => 4 };
         var precision = new Option<string>("--precision") { Description = "fp32 or bf16", DefaultValueFactory = _ => "bf16" };
         var repeat = new Option<int>("--repeat") { Description = "Passes, after one to warm up", DefaultValueFactory = _ => 3 };
+        var picture = new Option<string?>("--picture") { Description = "Also draw the blocks' rates below what memory and arithmetic allow (a roofline), as SVG", HelpName = "FILE" };
         var json = new Option<bool>("--json") { Description = "Print it as JSON" };
-        var verb = new Command("profile", "Where the time of a pass goes: by block with the rate reached, and by operator") { config, block, batch, precision, repeat, json };
+        var verb = new Command("profile", "Where the time of a pass goes: by block with the rate reached, and by operator") { config, block, batch, precision, repeat, picture, json };
         verb.SetAction(arguments =>
         {
             var net = BenchNets.Config(arguments.GetValue(config)!);
@@ -28,6 +30,10 @@ static class ProfileBench
                 throw new ArgumentException($"--block {last}, --batch {arguments.GetValue(batch)}, --repeat {arguments.GetValue(repeat)}: expected a block from 1 to {blocks}, and 1 or more of the others");
             }
             var profile = PassProfile.Measure(net, last, arguments.GetValue(batch), CommonOptions.ParsePrecision(arguments.GetValue(precision)!), arguments.GetValue(repeat));
+            if (arguments.GetValue(picture) is { } file)
+            {
+                Draw(profile, $"{arguments.GetValue(config)} to block {last}, {arguments.GetValue(precision)}, batch {arguments.GetValue(batch)}: {Machine.Read().Processor}").Save(file);
+            }
             if (arguments.GetValue(json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(profile, JsonOutput.Options));
@@ -39,6 +45,17 @@ static class ProfileBench
             return 0;
         });
         return verb;
+    }
+
+    static Svg Draw(PassProfile profile, string title)
+    {
+        var peak = Torch.Torch.Threads * MatrixRate.MeasureOneThread();
+        return new Roofline
+        {
+            Title = title, Bandwidth = MatrixRate.MeasureMemory(),
+            Ceilings = [new("float32 products", peak), new("the same by Winograd F(4x4, 3x3), a quarter of the products", 4 * peak)],
+            Points = [.. profile.Blocks.Select(b => new RooflinePoint(b.Block.ToString(CultureInfo.InvariantCulture), b.Intensity, b.Rate))],
+        }.Draw();
     }
 
     static void Show(PassProfile profile)

@@ -3,7 +3,7 @@ using Diffract.Torch;
 namespace Diffract.Nn;
 
 /// <summary>Weights in the form that the project's convolution reads, made once and again when the weight has changed.</summary>
-/// <remarks>Four times the weight's float32 size: <see cref="Kernels.PackedMemory"/> bounds what a model keeps.</remarks>
+/// <remarks>At least four times the weight's float32 size: <see cref="Kernels.PackedMemory"/> bounds what a model keeps.</remarks>
 sealed class PackedWeights : IDisposable
 {
     readonly Dictionary<(Tensor Weight, bool Transposed), (Tensor Packed, long Version)> _kept = [];

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Diffract.Data;
 using Diffract.Diffusion;
+using Diffract.Features;
 using Diffract.Heads;
 using Diffract.Models;
 using Diffract.Nn;
@@ -86,6 +88,30 @@ public static class Bench
             extractor.Second(extractor.First(x, t), t, null, training: true)[block].To(DType.Float32).Square().Mean().Backward();
             optimizer.Step(step);
         });
+    }
+
+    /// <summary>Pictures through the net for several steps, as extraction does it: noise, passes, pools of all blocks, maps brought to float32.</summary>
+    /// <param name="steps">Passes a picture.</param> <param name="blocks">Ascending; the pass stops at the last.</param> <param name="pools">Sides of the pooled maps.</param>
+    public static BenchSample Taps(UNetConfig config, int[] steps, int[] blocks, int[] pools, int batch, DType precision, int repeat)
+    {
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        using var store = ParameterStore.New(computeType: precision);
+        using var diffusion = new GaussianDiffusion(NoiseSchedule.Named("linear"));
+        var request = new FeatureRequest { T = steps, Blocks = blocks, Pools = pools, Height = config.ImageSize, Width = config.ImageSize, Precision = precision };
+        var extractor = new FeatureExtractor(BenchNets.Build(store, config, blocks[^1]), diffusion, request);
+        var x0 = Aten.Rand([batch, config.InChannels, config.ImageSize, config.ImageSize]) * 2 - 1;
+        ContentHash[] hashes = [.. Enumerable.Range(0, batch).Select(i => ContentHash.Of([(byte)i]))];
+        return Sample(Bytes(store), batch, warmUp: 1, repeat, _ => extractor.Extract(x0, hashes, (_, _) => { }));
+    }
+
+    /// <summary>From the start of this process to the first picture's features: libraries, weights, one pass.</summary>
+    /// <param name="model">A checkpoint.</param>
+    public static BenchSample Start(string model, int block, DType precision)
+    {
+        var sample = Extract(model, block, batch: 1, precision, repeat: 0);
+        using var process = Process.GetCurrentProcess();
+        return sample with { SecondsPerPicture = [(DateTime.Now - process.StartTime).TotalSeconds] };
     }
 
     internal static BenchSample Sample(long weightBytes, int pictures, int warmUp, int repeat, Action<int> action)

@@ -16,7 +16,7 @@ public sealed record DemoConfig
     public int Test { get; init; } = 1500;
     /// <summary>Training pictures a class where labels are few; 0 leaves that out.</summary>
     public int Few { get; init; } = 10;
-    /// <summary>The step that both papers use for the 256x256 net.</summary>
+    /// <summary>The step that 2307.08702 uses, and at which 2311.17921 (Table 9) finds its best neighbours.</summary>
     public int T { get; init; } = 90;
     /// <summary>Block whose features are used; null: chosen for the built-in model.</summary>
     public int? Block { get; init; }

@@ -32,7 +32,7 @@ public sealed record Diagnosis
 
     public bool IsUsable => !Faults.Any(fault => fault.Stops);
 
-    static readonly string[] Variables = ["LIBTORCH", "TORCHVISION", "DIFFRACT_NATIVE", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "ATEN_CPU_CAPABILITY", "DIFFRACT_KERNELS"];
+    static readonly string[] Variables = ["LIBTORCH", "TORCHVISION", "DIFFRACT_NATIVE", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "ATEN_CPU_CAPABILITY", "DIFFRACT_KERNELS", "DIFFRACT_HOST_MEMORY"];
 
     /// <summary>Looks at everything; what cannot be had is left out, whatever the reason.</summary>
     public static Diagnosis Run()

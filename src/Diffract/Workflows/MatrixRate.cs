@@ -3,7 +3,7 @@ using Diffract.Torch;
 
 namespace Diffract.Workflows;
 
-/// <summary>How fast libtorch multiplies matrices here.</summary>
+/// <summary>How fast libtorch multiplies matrices and moves memory here.</summary>
 public static class MatrixRate
 {
     /// <summary>The best of some float32 products of two matrices of 1,024 rows and columns, on one thread; takes about 0.2 s.</summary>
@@ -34,5 +34,23 @@ public static class MatrixRate
         {
             Torch.Torch.Threads = threads;
         }
+    }
+
+    /// <summary>The best rate of copying 256 MB, all threads, bytes read and written; takes about 0.5 s.</summary>
+    /// <returns>Bytes a second.</returns>
+    public static double MeasureMemory()
+    {
+        const long Values = 32 << 20;
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        var (from, to) = (Aten.Full([Values], 1.0), Aten.Full([Values], 2.0));
+        var best = double.MaxValue;
+        for (var i = 0; i < 8; i++)
+        {
+            var one = Stopwatch.StartNew();
+            to.Copy_(from);
+            best = Math.Min(best, one.Elapsed.TotalSeconds);
+        }
+        return 2.0 * sizeof(float) * Values / best;
     }
 }

@@ -47,13 +47,24 @@ public sealed record PassProfile(double Seconds, IReadOnlyList<BlockTime> Blocks
         var pictures = (double)repeat * batch;
         return new(total / pictures,
             [.. net.Layout.Blocks.Take(block).Select(b => new BlockTime(b.Number, b.Module, b.Description, blocks[b.Number] / pictures,
-                2 * UNetShapes.MultiplyAdds(b, config, config.ImageSize, config.ImageSize) / (blocks[b.Number] / pictures)))],
+                2 * UNetShapes.MultiplyAdds(b, config, config.ImageSize, config.ImageSize) / (blocks[b.Number] / pictures), Moved(b, config, batch, precision)))],
             [.. operators.Select(o => new OperatorTime(o.Key, o.Value.Calls / repeat, o.Value.Seconds / pictures)).OrderByDescending(o => o.Seconds)]);
+    }
+
+    static double Moved(UNetBlock block, UNetConfig config, int batch, DType precision)
+    {
+        double Map(int channels, int stride) => (double)channels * (config.ImageSize / stride) * (config.ImageSize / stride);
+        return precision.Size() * (Map(block.InChannels, block.InStride) + Map(block.OutChannels, block.OutStride) + (double)UNetShapes.ParameterCount(block, config) / batch);
     }
 }
 
 /// <param name="Rate">Operations (two a multiply-add) a second.</param>
-public sealed record BlockTime(int Block, string Module, string Layers, double Seconds, double Rate);
+/// <param name="Bytes">That must be moved at least: the maps that go in and come out, and the batch's share of the weights.</param>
+public sealed record BlockTime(int Block, string Module, string Layers, double Seconds, double Rate, double Bytes)
+{
+    /// <summary>Operations a byte.</summary>
+    public double Intensity => Rate * Seconds / Bytes;
+}
 
 /// <param name="Name">As the dispatcher has it.</param> <param name="Calls">In one pass.</param>
 public sealed record OperatorTime(string Name, int Calls, double Seconds);

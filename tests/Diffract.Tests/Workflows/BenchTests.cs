@@ -60,4 +60,24 @@ public class BenchTests
     [InlineData(true)]
     public void A_step_of_feedback_is_measured(bool recompute) =>
         Assert.Single(Bench.Feedback(TinyNet.Config, "bottleneck", block: 7, batch: 2, DType.BFloat16, repeat: 1, recompute).SecondsPerPicture);
+
+    [Fact]
+    public void Blocks_and_pools_read_on_the_way_are_measured() => Assert.All(Bench.Taps(TinyNet.Config, [10, 50], [3, 5], [1, 2], batch: 2, DType.Float32, repeat: 2).SecondsPerPicture, seconds => Assert.InRange(seconds, 1e-6, 10));
+
+    [Fact]
+    public void Pictures_are_written_and_their_decoding_is_measured()
+    {
+        using var folder = new TemporaryFolder();
+        DecodeBench.WritePictures(folder["jpeg"], 3);
+
+        Assert.Equal(3, Directory.GetFiles(folder["jpeg"], "*.jpg").Length);
+        Assert.InRange(Assert.Single(DecodeBench.Measure(folder["jpeg"], 64, repeat: 1).SecondsPerPicture), 1e-6, 10);
+    }
+
+    [Fact]
+    public void Neighbours_and_their_products_are_measured()
+    {
+        Assert.InRange(Assert.Single(NeighboursBench.Search(60, 7, 16, repeat: 1).SecondsPerPicture), 1e-9, 1);
+        Assert.InRange(Assert.Single(NeighboursBench.Products(60, 7, 16, repeat: 1).SecondsPerPicture), 1e-9, 1);
+    }
 }

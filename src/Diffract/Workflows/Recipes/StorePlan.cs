@@ -17,12 +17,18 @@ public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Ma
     public long Bytes(UNetLayout layout) => Request.Names.Sum(name => Request.Shape(name, layout).Aggregate((long)Torch.DTypes.Size(Request.StoredAs), (a, b) => a * b));
 
     /// <summary>Whether a row's maps are in it.</summary>
-    public bool Serves(RecipeData data, ulong? subset, RecipeFeatures features, FeatureUse use) =>
-        (data, subset) == (Data, Subset) && Making(features) == Made && use.T.All(Request.T.Contains) && use.Blocks.All(Request.Blocks.Contains);
+    public bool Serves(RecipeData data, ulong? subset, RecipeFeatures features, FeatureUse use, UNetLayout layout)
+    {
+        var whole = Whole(use.Blocks, layout, Request.Height);
+        var pool = use.Pool == 0 ? whole : Math.Min(use.Pool, whole);
+        return (data, subset) == (Data, Subset) && Making(features) == Made && use.T.All(Request.T.Contains) && use.Blocks.All(Request.Blocks.Contains)
+            && Request.Pools.Any(kept => kept == pool || pool == whole && kept > whole);   // a smaller map stays as it is
+    }
 
     /// <summary>
     /// The fewest stores that serve all uses with no pass in vain: steps that some row reads together are in one store, others apart; blocks and pools are all that
-    /// rows read at these steps.
+    /// rows read at these steps. A store holds each pool of each step and block; where large pools are
+    /// wanted of few of them, they may have a store of their own, at the cost of its passes.
     /// </summary>
     public static IEnumerable<StorePlan> For(RecipeData data, ulong? subset, IReadOnlyList<RecipeRow> rows, UNetLayout layout)
     {
@@ -32,10 +38,25 @@ public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Ma
             foreach (var steps in Joined(uses.Select(use => use.T)))
             {
                 FeatureUse[] here = [.. uses.Where(use => steps.Contains(use.T[0]))];
-                var request = Asked(alike.First().Features, steps, here, layout);
-                var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(request.ToJson().ToJsonString())))[..8];
-                yield return new(data, subset, alike.Key, request, $"features/{Slug.Of(data.Name)}{(subset is { } seed ? $"-seed-{seed}" : "")}/t{string.Join('-', steps.Take(4))}-{hash}");
+                foreach (var store in Parted(here))
+                {
+                    yield return store;
+                }
             }
+
+            StorePlan Planned(FeatureUse[] some)
+            {
+                var request = Asked(alike.First().Features, [.. some.SelectMany(use => use.T).Distinct().Order()], some, layout);
+                var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(request.ToJson().ToJsonString())))[..8];
+                return new(data, subset, alike.Key, request, $"features/{Slug.Of(data.Name)}{(subset is { } seed ? $"-seed-{seed}" : "")}/t{string.Join('-', request.T.Take(4))}-{hash}");
+            }
+
+            // One store, or two, of small pools and of those above a cut, where that saves much space for few passes: space times the square of passes is least.
+            StorePlan[] Parted(FeatureUse[] all) => all.Select(use => Side(use)).Distinct().Order().Skip(1)
+                .Select(cut => (StorePlan[])[Planned([.. all.Where(use => Side(use) < cut)]), Planned([.. all.Where(use => Side(use) >= cut)])])
+                .Prepend([Planned(all)]).MinBy(stores => stores.Sum(store => store.Bytes(layout)) * Math.Pow(stores.Sum(store => store.Request.Passes), 2))!;
+
+            int Side(FeatureUse use) => use.Pool == 0 ? int.MaxValue : use.Pool;
         }
     }
 
@@ -43,13 +64,17 @@ public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Ma
     {
         var side = features.Size ?? layout.Config.ImageSize;
         int[] blocks = [.. uses.SelectMany(use => use.Blocks).Distinct().Order()];
-        var whole = blocks.Where(block => block <= layout.Blocks.Count).Select(block => side / layout.Blocks[block - 1].OutStride).DefaultIfEmpty(1).Max();
+        var whole = Whole(blocks, layout, side);
         return new()
         {
             T = steps, Blocks = blocks, Pools = [.. uses.Select(use => use.Pool == 0 ? whole : Math.Min(use.Pool, whole)).Distinct().Order()], Flip = features.Flip, Draws = features.Draws,
             Height = side, Width = side, Seed = features.Seed, Precision = features.Precision, StoredAs = features.StoredAs, Exif = ExifPolicy.Apply,
         };
     }
+
+    // Side of the largest of the blocks' maps; blocks that the net lacks are found later, with all other faults.
+    static int Whole(IEnumerable<int> blocks, UNetLayout layout, int side) =>
+        blocks.Where(block => block <= layout.Blocks.Count).Select(block => side / layout.Blocks[block - 1].OutStride).DefaultIfEmpty(1).Max();
 
     // Lists that share a step, directly or through others, become one.
     static IEnumerable<int[]> Joined(IEnumerable<IReadOnlyList<int>> lists)
