@@ -1,9 +1,9 @@
 #include "winograd.h"
+#include "processor.h"
 #include "winograd_steps.h"
 
 #include <ATen/Parallel.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -42,14 +42,11 @@ struct Steps
 DIFFRACT_STEPS(avx512, DIFFRACT_AVX512, Floats16, 64)
 DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8, 16)
 
-// Null: neither. DIFFRACT_KERNELS=avx2 leaves AVX-512 aside.
+// Null: neither.
 const Steps* choose_steps()
 {
-    __builtin_cpu_init();
-    const char* const wanted = std::getenv("DIFFRACT_KERNELS");
-    const bool narrow = wanted && std::strcmp(wanted, "avx2") == 0;
-    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    return wide && !narrow ? &steps_avx512 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") ? &steps_avx2 : nullptr;
+    const Vectors vectors = best_vectors();
+    return vectors == Vectors::avx512 ? &steps_avx512 : vectors == Vectors::avx2 ? &steps_avx2 : nullptr;
 }
 
 const Steps* const best_steps = choose_steps();

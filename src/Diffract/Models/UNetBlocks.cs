@@ -84,27 +84,14 @@ sealed class AttentionBlock(Params p, int channels, int heads, bool newOrder) : 
     readonly GroupNorm _norm = new(p["norm"], channels);
     readonly Conv1x1 _qkv = new(p["qkv"], channels, 3 * channels);
     readonly Conv1x1 _proj = new(p["proj_out"], channels, channels, Inits.Zeros);
-    readonly long _width = channels / heads;
 
     public override Tensor Forward(Tensor x, Tensor emb)
     {
         using var scope = new TensorScope();
-        var (n, t) = (x.Size(0), x.Size(2) * x.Size(3));
         var tokens = _norm.Forward(x).Flatten(2).Transpose(1, 2);                          // (N, T, C)
-        var (q, k, v) = Split(_qkv.Forward(tokens), n, t);                                 // each (N heads, T, d)
-        var mixed = Attention.Softmax(q, k, v).Reshape(n, heads, t, _width).Transpose(1, 2).Reshape(n, t, channels);
+        var mixed = Attention.OfTokens(_qkv.Forward(tokens), heads, inside: !newOrder);    // (N, T, C)
         var h = _proj.Forward(mixed).Transpose(1, 2).Reshape(x.Shape);                     // (N, C, H, W)
         return scope.Return(Residual.Add(h, x));
-    }
-
-    // The 3 C outputs are [q | k | v] with heads inside each (new order), or heads with [q k v] inside each (legacy).
-    (Tensor Q, Tensor K, Tensor V) Split(Tensor qkv, long n, long t)
-    {
-        var parts = newOrder
-            ? qkv.Reshape(n, t, 3, heads, _width).Permute(2, 0, 3, 1, 4)
-            : qkv.Reshape(n, t, heads, 3, _width).Permute(3, 0, 2, 1, 4);                  // (3, N, heads, T, d)
-        parts = parts.Reshape(3, n * heads, t, _width);
-        return (parts.Select(0, 0), parts.Select(0, 1), parts.Select(0, 2));
     }
 }
 

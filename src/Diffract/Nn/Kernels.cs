@@ -21,5 +21,9 @@ public static class Kernels
         && (x.DType == DType.BFloat16 || (x.DType == DType.Float32 && !Recomputation.GradientsFollow && !weight.RequiresGrad))
         && Dispatcher.CallNumber("diffract::conv3x3_serves", inChannels, outChannels, x.DType == DType.BFloat16) != 0;
 
+    static readonly Lazy<bool> HasAttention = new(() => Torch.Torch.HasOperator("diffract::attention") && Dispatcher.CallNumber("diffract::attention_serves") != 0);
+
+    internal static bool Attention(Tensor qkv) => Enabled && qkv.Device.IsCpu && qkv.DType is DType.Float32 or DType.BFloat16 && HasAttention.Value;
+
     internal static bool GroupNormSilu(Tensor x) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && x.Strides[1] == 1 && x.DType is DType.Float32 or DType.BFloat16 && HasGroupNormSilu.Value;
 }

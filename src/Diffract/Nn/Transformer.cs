@@ -5,6 +5,21 @@ namespace Diffract.Nn;
 /// <summary>Multi-head self-attention over tokens; softmax in float32.</summary>
 public static class Attention
 {
+    /// <summary>softmax(q k^T / sqrt(d)) v for every head, from the output of the layer that makes q, k and v.</summary>
+    /// <param name="qkv">(N, T, 3 C).</param>
+    /// <param name="inside">False: the 3 C values are [q | k | v] with heads inside each. True: heads with [q k v] inside each.</param>
+    /// <returns>(N, T, C), heads side by side.</returns>
+    public static Tensor OfTokens(Tensor qkv, int heads, bool inside) => Kernels.Attention(qkv) ? Dispatcher.Call("diffract::attention", qkv, heads, inside) : ByOperators(qkv, heads, inside);
+
+    static Tensor ByOperators(Tensor qkv, int heads, bool inside)
+    {
+        var (n, t, width) = (qkv.Size(0), qkv.Size(1), qkv.Size(2) / 3 / heads);
+        var parts = inside ? qkv.Reshape(n, t, heads, 3, width).Permute(3, 0, 2, 1, 4) : qkv.Reshape(n, t, 3, heads, width).Permute(2, 0, 3, 1, 4);
+        parts = parts.Reshape(3, n * heads, t, width);                                     // q, k, v: each (N heads, T, d)
+        var mixed = Softmax(parts.Select(0, 0), parts.Select(0, 1), parts.Select(0, 2));
+        return mixed.Reshape(n, heads, t, width).Transpose(1, 2).Reshape(n, t, heads * width);
+    }
+
     /// <summary>softmax(q k^T / sqrt(d)) v for every head.</summary>
     /// <param name="q">(B, T, d) where B counts batch and heads.</param> <param name="k">(B, T, d).</param> <param name="v">(B, T, d).</param>
     /// <returns>(B, T, d).</returns>
@@ -31,7 +46,7 @@ public sealed class TransformerBlock(Params p, long dim, int heads, double mlpRa
     public Tensor Forward(Tensor x)
     {
         using var scope = new TensorScope();
-        x = x + _proj.Forward(SelfAttention(_qkv.Forward(_norm1.Forward(x))));
+        x = x + _proj.Forward(Attention.OfTokens(_qkv.Forward(_norm1.Forward(x)), heads, inside: false));
         x = x + _fc2.Forward(Aten.Gelu(_fc1.Forward(_norm2.Forward(x))));
         return scope.Return(x);
     }
@@ -48,14 +63,5 @@ public sealed class TransformerBlock(Params p, long dim, int heads, double mlpRa
         var mixed = Attention.Softmax(q, kv.Select(0, 0), kv.Select(0, 1)).Reshape(n, dim);            // heads side by side
         var first = x.Select(1, 0) + _proj.Forward(mixed);                                              // (N, dim)
         return scope.Return(first + _fc2.Forward(Aten.Gelu(_fc1.Forward(_norm2.Forward(first)))));
-    }
-
-    // The 3 dim outputs are [all q | all k | all v], heads inside each.
-    Tensor SelfAttention(Tensor qkv)
-    {
-        var (n, t) = (qkv.Size(0), qkv.Size(1));
-        var parts = qkv.Reshape(n, t, 3, heads, dim / heads).Permute(2, 0, 3, 1, 4).Reshape(3, n * heads, t, dim / heads);
-        var mixed = Attention.Softmax(parts.Select(0, 0), parts.Select(0, 1), parts.Select(0, 2));     // (N heads, T, d)
-        return mixed.Reshape(n, heads, t, dim / heads).Transpose(1, 2).Reshape(n, t, dim);
     }
 }

@@ -1,0 +1,101 @@
+using Diffract.Nn;
+using Diffract.Torch;
+
+namespace Diffract.Tests.Nn;
+
+/// <summary>The project's own attention against the same formula in float64.</summary>
+public sealed class AttentionTests
+{
+    [Theory]
+    [InlineData(2, 64, 4, 32, false)]
+    [InlineData(1, 256, 2, 64, true)]
+    [InlineData(3, 1, 1, 16, true)]                                                        // a token sees itself alone
+    [InlineData(2, 65, 3, 24, false)]                                                      // a CLS token more than panels hold, a width of no whole vectors
+    [InlineData(1, 100, 2, 7, true)]
+    [InlineData(1, 1024, 1, 80, false)]                                                    // wider than a panel
+    [InlineData(0, 16, 2, 8, false)]
+    public void Float32_agrees_with_float64_and_so_do_its_gradients(int n, int tokens, int heads, int width, bool inside)
+    {
+        using var scope = new TensorScope();
+        Torch.Torch.ManualSeed(5);
+        var (qkv, dout) = (Aten.Randn([n, tokens, 3 * heads * width]), Aten.Randn([n, tokens, heads * width]));
+
+        var (result, gradient) = Run(qkv, dout, heads, inside);
+        var (expected, expectedGradient) = Run(qkv.To(DType.Float64), dout.To(DType.Float64), heads, inside);
+
+        AssertNear(expected, result, 2e-6);                                                // float32, rounding of up to 1,024 products in a row
+        AssertNear(expectedGradient, gradient, 2e-6);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Bfloat16_maps_are_computed_in_float32(bool inside)
+    {
+        using var scope = new TensorScope();
+        Torch.Torch.ManualSeed(6);
+        var (qkv, dout) = (Aten.Randn([2, 70, 3 * 64]).To(DType.BFloat16), Aten.Randn([2, 70, 64]).To(DType.BFloat16));
+
+        var (result, gradient) = Run(qkv, dout, heads: 2, inside);
+        var (expected, expectedGradient) = Run(qkv.To(DType.Float64), dout.To(DType.Float64), heads: 2, inside);
+
+        Assert.Equal(DType.BFloat16, result.DType);
+        AssertNear(expected, result, 1.0 / 256);                                           // rounded once, to 8 bits
+        AssertNear(expectedGradient, gradient, 1.0 / 256);
+    }
+
+    [Fact]
+    public void Large_scores_overflow_nothing()
+    {
+        using var scope = new TensorScope();
+        var qkv = Aten.Randn([1, 40, 3 * 32]) * 100.0;
+
+        AssertNear(Run(qkv.To(DType.Float64), Aten.Zeros([1, 40, 32], DType.Float64), 1, false).Result, Run(qkv, Aten.Zeros([1, 40, 32]), 1, false).Result, 2e-3); // scores of some thousand, rounded at 2e-4
+    }
+
+    [Fact]
+    public void Neighbours_and_threads_change_nothing()
+    {
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        var threads = Torch.Torch.Threads;
+        var qkv = Aten.Randn([5, 64, 3 * 64]);
+        try
+        {
+            Torch.Torch.Threads = 2;
+            var all = Attention.OfTokens(qkv, 2, inside: true);
+            Torch.Torch.Threads = 1;
+            Assert.Equal(all.ToArray<float>(), Attention.OfTokens(qkv, 2, inside: true).ToArray<float>());
+            Assert.Equal(all.Narrow(0, 3, 1).ToArray<float>(), Attention.OfTokens(qkv.Narrow(0, 3, 1), 2, inside: true).ToArray<float>());
+        }
+        finally
+        {
+            Torch.Torch.Threads = threads;
+        }
+    }
+
+    [Fact]
+    public void What_does_not_fit_is_named()
+    {
+        using var scope = new TensorScope();
+
+        Assert.Contains("[2, 3, 50]", Assert.Throws<TorchException>(() => Dispatcher.Call("diffract::attention", Aten.Zeros([2, 3, 50]), 2, false)).Message);
+    }
+
+    static (Tensor Result, Tensor Gradient) Run(Tensor qkv, Tensor dout, int heads, bool inside)
+    {
+        var x = qkv.Detach();
+        x.RequiresGrad = true;
+        var result = Attention.OfTokens(x, heads, inside);
+        (result * dout).Sum().Backward();
+        return (result.Detach(), x.Grad!);
+    }
+
+    static void AssertNear(Tensor expected, Tensor actual, double relative)
+    {
+        Assert.Equal(expected.Shape, actual.Shape);
+        var (e, a) = (expected.ToArray<double>(), actual.To(DType.Float64).ToArray<double>());
+        var size = e.Select(Math.Abs).DefaultIfEmpty(0).Max();
+        Assert.All(e.Zip(a), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, relative * size));
+    }
+}
