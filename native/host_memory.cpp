@@ -10,6 +10,7 @@
 #endif
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -22,7 +23,7 @@
 namespace
 {
 constexpr size_t Large = 1 << 20, Page = 2 << 20; // bytes
-constexpr size_t Kept = size_t(1) << 30;          // bytes of free blocks at most
+constexpr size_t Spare = 256 << 20;                // bytes of free blocks that are kept in any case
 
 size_t rounded(size_t bytes) { return (bytes + Page - 1) / Page * Page; }
 
@@ -38,6 +39,7 @@ public:
         {
             void* const block = fit->second;
             _used.emplace(block, fit->first);
+            count(fit->first);
             _kept -= fit->first;
             _free.erase(fit);
             return block;
@@ -51,6 +53,7 @@ public:
         if (block)
         {
             _used.emplace(block, size);
+            count(size);
         }
         return block;
     }
@@ -66,6 +69,7 @@ public:
         }
         const size_t size = used->second;
         _used.erase(used);
+        _in_use -= size;
         try
         {
             _free.emplace_hint(_free.lower_bound(size), size, block); // before others of its size: the last freed is taken first, while caches hold it
@@ -75,14 +79,21 @@ public:
         {
             munmap(block, size);
         }
-        if (_kept > Kept)
+        const size_t may = _most - _in_use + std::max(_most / 4, Spare); // a pass wants again what it has just freed, so all is kept that was ever in use at once
+        if (_kept > may)
         {
-            drop(Kept / 2);
+            drop(may - may / 8);
         }
         return true;
     }
 
 private:
+    void count(size_t size)
+    {
+        _in_use += size;
+        _most = std::max(_most, _in_use);
+    }
+
     static void* fresh(size_t size)
     {
         void* const at = mmap(nullptr, size + Page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -117,7 +128,7 @@ private:
     std::mutex _lock;
     std::multimap<size_t, void*> _free; // by size
     std::unordered_map<void*, size_t> _used;
-    size_t _kept = 0;
+    size_t _kept = 0, _in_use = 0, _most = 0; // bytes: of free blocks, of those in use, and the most of these so far
 };
 
 Blocks& blocks()

@@ -7,7 +7,7 @@ code. Parameters have the names of the published guided-diffusion checkpoints, s
 
   adm_eager.py time  [--config full256|small32] [--block 24] [--batch 1] [--dtype float32|bfloat16] [--channels-last]
                      [--full] [--repeat 3] [--threads N]
-      one pass without gradients, timed after a warm-up pass. It stops after --block; with --full it runs to the end of
+      one pass without gradients, timed after two to warm up. It stops after --block; with --full it runs to the end of
       the net, as code does that takes features with hooks.
   adm_eager.py train [--config small32] [--batch 64] [--dtype float32|bfloat16] [--channels-last] [--repeat 5] [--threads N]
       whole steps of pre-training: noise, pass, mean squared error, gradients, AdamW.
@@ -264,7 +264,7 @@ def run_time(arguments):
     net, x, t, dtype = frozen(arguments)
     last = None if arguments.full else arguments.block
     with torch.no_grad():
-        each = [s / arguments.batch for s in seconds_of(lambda: net.features(x, t, last, dtype), arguments.repeat, warm_up=1)]
+        each = [s / arguments.batch for s in seconds_of(lambda: net.features(x, t, last, dtype), arguments.repeat, warm_up=2)]
     report(arguments, block=arguments.block, full=arguments.full, seconds_per_image=min(each), median=statistics.median(each))
 
 
@@ -286,7 +286,7 @@ def run_feedback(arguments):
         net.fed_back(x, t, maps, arguments.block, dtype).float().square().mean().backward()
         optimizer.step()
 
-    taken = seconds_of(step, arguments.repeat, warm_up=1)
+    taken = seconds_of(step, arguments.repeat, warm_up=2)
     report(arguments, step="feedback", block=arguments.block, sources=sources, parameters=sum(p.numel() for p in layers.parameters()),
            pictures_per_second=arguments.batch / min(taken), median=arguments.batch / statistics.median(taken))
 

@@ -21,6 +21,8 @@ public sealed record BenchSample(IReadOnlyList<double> SecondsPerPicture, long? 
 /// <summary>Times the program's own work, in this process. For a clean peak of memory, a process should measure once.</summary>
 public static class Bench
 {
+    const int WarmUp = 2; // the first pass packs weights, whose memory the second pass's maps must do without
+
     /// <summary>The pass to a block on random pictures, without gradients, after a warm-up.</summary>
     /// <param name="config">The net, with random weights.</param> <param name="block">Where the pass stops.</param> <param name="precision">Of weights and maps.</param>
     public static BenchSample Extract(UNetConfig config, int block, int batch, DType precision, int repeat)
@@ -28,23 +30,25 @@ public static class Bench
         using var scope = new TensorScope();
         using var off = GradMode.Off();
         using var store = ParameterStore.New(computeType: precision);
-        return Extract(BenchNets.Build(store, config, block), store, block, batch, repeat);
+        return Extract(BenchNets.Build(store, config, block), store, block, batch, WarmUp, repeat);
     }
 
     /// <summary>The same with the weights of a checkpoint.</summary>
-    public static BenchSample Extract(string model, int block, int batch, DType precision, int repeat)
+    public static BenchSample Extract(string model, int block, int batch, DType precision, int repeat) => Extract(model, block, batch, precision, WarmUp, repeat);
+
+    static BenchSample Extract(string model, int block, int batch, DType precision, int warmUp, int repeat)
     {
         using var scope = new TensorScope();
         using var off = GradMode.Off();
         using var loaded = UNetLoader.Open(model, precision: precision, lastBlock: block);
-        return Extract(loaded.Net, loaded.Store, block, batch, repeat);
+        return Extract(loaded.Net, loaded.Store, block, batch, warmUp, repeat);
     }
 
-    static BenchSample Extract(UNet net, ParameterStore store, int block, int batch, int repeat)
+    static BenchSample Extract(UNet net, ParameterStore store, int block, int batch, int warmUp, int repeat)
     {
         var x = Aten.Randn([batch, net.Config.InChannels, net.Config.ImageSize, net.Config.ImageSize]);
         var t = Aten.Full([batch], 150, DType.Int64);
-        return Sample(Bytes(store), batch, warmUp: 1, repeat, _ => net.ForwardFeatures(x, t, [block]));
+        return Sample(Bytes(store), batch, warmUp, repeat, _ => net.ForwardFeatures(x, t, [block]));
     }
 
     /// <summary>Whole steps of pre-training: noise, pass, loss, gradients, AdamW; the average of the weights is left out.</summary>
@@ -59,7 +63,7 @@ public static class Bench
         var recipe = new PretrainConfig { Net = config };
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(recipe.NoiseSchedule));
         using var optimizer = new AdamW([new([.. store.Parameters.Values], WeightDecay: recipe.WeightDecay)]) { LearningRate = recipe.LearningRate };
-        return Sample(Bytes(store), batch, warmUp: 2, repeat, step =>
+        return Sample(Bytes(store), batch, WarmUp, repeat, step =>
         {
             var x0 = Aten.Rand([batch, config.InChannels, config.ImageSize, config.ImageSize]) * 2 - 1;
             Pretrain.Loss(net, diffusion, x0).Backward();
@@ -83,7 +87,7 @@ public static class Bench
         using var optimizer = new Sgd([new([.. trained.Parameters.Values])]) { LearningRate = 1e-2 };
         var x = Aten.Randn([batch, config.InChannels, config.ImageSize, config.ImageSize]);
         var t = Aten.Full([batch], 150, DType.Int64);
-        return Sample(Bytes(store), batch, warmUp: 1, repeat, step =>
+        return Sample(Bytes(store), batch, WarmUp, repeat, step =>
         {
             extractor.Second(extractor.First(x, t), t, null, training: true)[block].To(DType.Float32).Square().Mean().Backward();
             optimizer.Step(step);
@@ -102,14 +106,14 @@ public static class Bench
         var extractor = new FeatureExtractor(BenchNets.Build(store, config, blocks[^1]), diffusion, request);
         var x0 = Aten.Rand([batch, config.InChannels, config.ImageSize, config.ImageSize]) * 2 - 1;
         ContentHash[] hashes = [.. Enumerable.Range(0, batch).Select(i => ContentHash.Of([(byte)i]))];
-        return Sample(Bytes(store), batch, warmUp: 1, repeat, _ => extractor.Extract(x0, hashes, (_, _) => { }));
+        return Sample(Bytes(store), batch, WarmUp, repeat, _ => extractor.Extract(x0, hashes, (_, _) => { }));
     }
 
     /// <summary>From the start of this process to the first picture's features: libraries, weights, one pass.</summary>
     /// <param name="model">A checkpoint.</param>
     public static BenchSample Start(string model, int block, DType precision)
     {
-        var sample = Extract(model, block, batch: 1, precision, repeat: 0);
+        var sample = Extract(model, block, batch: 1, precision, warmUp: 1, repeat: 0);
         using var process = Process.GetCurrentProcess();
         return sample with { SecondsPerPicture = [(DateTime.Now - process.StartTime).TotalSeconds] };
     }
