@@ -133,7 +133,8 @@ at::Tensor conv3x3_autograd(const at::Tensor& x, const at::Tensor& weight, const
 TORCH_LIBRARY_FRAGMENT(diffract, library)
 {
     library.def("conv3x3(Tensor x, Tensor weight, Tensor? bias, Tensor? packed, Tensor? packed_transposed) -> Tensor");
-    library.def("conv3x3_weights(Tensor weight, bool transposed, int columns=0) -> Tensor", diffract::winograd_weights);
+    library.def("conv3x3_weights(Tensor weight, bool transposed, int columns=0, bool bfloat16=False) -> Tensor", diffract::winograd_weights);
+    library.def("conv3x3_pairs() -> bool", diffract::winograd_pairs);
     library.def("conv3x3_serves(int in_channels, int out_channels, bool bfloat16) -> bool", diffract::conv3x3_serves);
 }
 

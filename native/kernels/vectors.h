@@ -7,6 +7,10 @@
 #define DIFFRACT_VECTORS 1
 #define DIFFRACT_AVX512 __attribute__((target("arch=x86-64-v4")))
 #define DIFFRACT_AVX2 __attribute__((target("arch=x86-64-v3")))
+#if __GNUC__ >= 11
+#define DIFFRACT_PAIRS 1
+#define DIFFRACT_AVX512_BF16 __attribute__((target("arch=x86-64-v4,avx512bf16")))
+#endif
 
 namespace diffract
 {

@@ -1,9 +1,11 @@
 #include "winograd.h"
 #include "processor.h"
+#include "pair_tile.h"
 #include "winograd_steps.h"
 
 #include <ATen/Parallel.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -51,6 +53,10 @@ const Steps* choose_steps()
 
 const Steps* const best_steps = choose_steps();
 
+#ifdef DIFFRACT_PAIRS
+DIFFRACT_AVX512_BF16 void inputs_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_inputs<Floats16>(s, zeros); }
+#endif
+
 // Those that a panel's width is for.
 const Steps* steps_for(int64_t panel) { return best_steps && panel == steps_avx2.panel ? &steps_avx2 : best_steps; }
 
@@ -75,6 +81,16 @@ int64_t point_stride(int64_t tiles, int64_t channels) { return (tiles * channels
 at::TensorOptions floats(const at::Tensor& x) { return x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous); }
 
 Tiles tiles_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3), x.size(1)}; }
+
+template <typename Value, typename Step>
+void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, Step step)
+{
+    const Tiles tiles = tiles_of(map);
+    at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
+        std::vector<uint16_t> rim(tiles.c);
+        step({static_cast<uint16_t*>(map.data_ptr()), tiles, first, first + begin, first + end, static_cast<Value*>(value.data_ptr()), stride, nullptr}, rim.data());
+    });
+}
 
 template <typename F, typename H>
 void for_tiles(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, const float* bias, F f32, H bf16)
@@ -102,15 +118,29 @@ at::Tensor checked(const at::Tensor& x)
 }
 } // namespace
 
+bool winograd_pairs()
+{
+#ifdef DIFFRACT_PAIRS
+    static const bool has = [] {
+        const char* const wanted = std::getenv("DIFFRACT_KERNELS");
+        return best_vectors() == Vectors::avx512 && __builtin_cpu_supports("avx512bf16") && !(wanted && std::strcmp(wanted, "avx512") == 0);
+    }();
+    return has;
+#else
+    return false;
+#endif
+}
+
 bool winograd_serves(int64_t in_channels, int64_t out_channels)
 {
     return best_steps && in_channels > 0 && out_channels > 0 && in_channels % 16 == 0 && out_channels % 16 == 0;
 }
 
-at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t columns)
+at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t columns, bool bfloat16)
 {
     TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3, "expected weights (C_out, C_in, 3, 3), found ", weight.sizes());
     const int64_t in = weight.size(transposed ? 0 : 1), out = weight.size(transposed ? 1 : 0);
+    TORCH_CHECK(!bfloat16 || (winograd_pairs() && columns == 0), "this processor has no dot products of bfloat16");
     TORCH_CHECK(winograd_serves(in, out), "channels in multiples of 16 expected, found ", weight.sizes());
     const Steps* const steps = steps_for(columns);
     const int64_t width = steps->panel;
@@ -124,16 +154,18 @@ at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t c
             steps->weights({from + i * out + panel * width, in * out, transposed, to + at * width, panels(out, width) * in * width, std::min(width, out - panel * width)});
         }
     });
-    return packed;
+    return bfloat16 ? packed.to(at::kBFloat16).reshape({Points, panels(out, width), in / 2, 2, width}).transpose(3, 4).contiguous() : packed;
 }
 
 at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packed, int64_t out, const c10::optional<at::Tensor>& bias)
 {
     const auto x = checked(input);
-    TORCH_CHECK(best_steps && packed.dim() == 4 && packed.is_cpu() && packed.is_contiguous() && packed.scalar_type() == at::kFloat, "weights of winograd_weights expected, found ", packed.sizes());
+    const bool pairs = packed.dim() == 5 && packed.scalar_type() == at::kBFloat16 && winograd_pairs();
+    TORCH_CHECK(best_steps && packed.is_cpu() && packed.is_contiguous() && (pairs || (packed.dim() == 4 && packed.scalar_type() == at::kFloat)), "weights of winograd_weights expected, found ", packed.sizes());
+    TORCH_CHECK(!pairs || x.scalar_type() == at::kBFloat16, "weights packed in bfloat16 are for bfloat16 maps, found ", x.scalar_type());
     const Steps* const steps = steps_for(packed.size(3));
     const int64_t in = x.size(1), width = steps->panel;
-    TORCH_CHECK(winograd_serves(in, out) && packed.size(0) == Points && packed.size(1) == panels(out, width) && packed.size(2) == in && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
+    TORCH_CHECK(winograd_serves(in, out) && packed.size(0) == Points && packed.size(1) == panels(out, width) && packed.size(2) == (pairs ? in / 2 : in) && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
     const auto b = bias.has_value() && bias->defined() ? bias->to(at::kFloat).contiguous() : at::Tensor();
     TORCH_CHECK(!b.defined() || b.numel() == out, "a bias of ", out, " channels expected, found ", b.sizes());
     auto y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
@@ -147,17 +179,35 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
     const int64_t block = near ? near_block : tiles_at_a_time(tiles, in + out, false), blocks = (tiles.count() + block - 1) / block;
     const int64_t in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     const auto run = [&](int64_t begin, int64_t end) {
-        auto v = at::empty({Points * in_stride}, floats(x)), m = at::empty({Points * out_stride}, floats(x));
+        auto v = at::empty({Points * in_stride}, pairs ? floats(x).dtype(at::kBFloat16) : floats(x)), m = at::empty({Points * out_stride}, floats(x));
         for (int64_t first = begin * block; first < std::min(end * block, tiles.count()); first += block)
         {
             const int64_t count = std::min(block, tiles.count() - first);
-            for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
+#ifdef DIFFRACT_PAIRS
+            if (pairs)
+            {
+                for_tiles_of<uint16_t>(x, first, count, v, in_stride, inputs_pairs);
+            }
+            else
+#endif
+            {
+                for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
+            }
             at::parallel_for(0, Points * panels(out, width), 1, [&](int64_t from, int64_t to) {
                 for (int64_t at = from; at < to; at++)
                 {
                     const int64_t point = at / panels(out, width), panel = at % panels(out, width), columns = std::min(width, out - panel * width);
                     for (int64_t depth = 0; depth < in; depth += DepthBlock)
                     {
+#ifdef DIFFRACT_PAIRS
+                        if (pairs)
+                        {
+                            multiply_pair_panel({static_cast<const uint16_t*>(v.data_ptr()) + point * in_stride + depth, in, static_cast<const uint16_t*>(packed.data_ptr()) + (at * in + depth) * width, 2 * width,
+                                                 m.data_ptr<float>() + point * out_stride + panel * width, out, count, std::min(DepthBlock, in - depth), depth > 0},
+                                                columns / steps->lanes);
+                            continue;
+                        }
+#endif
                         steps->multiply({v.data_ptr<float>() + point * in_stride + depth, in, 1, packed.data_ptr<float>() + (at * in + depth) * width, width,
                                          m.data_ptr<float>() + point * out_stride + panel * width, out, count, std::min(DepthBlock, in - depth), depth > 0},
                                         columns / steps->lanes);
@@ -221,7 +271,8 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
 }
 #else
 bool winograd_serves(int64_t, int64_t) { return false; }
-at::Tensor winograd_weights(const at::Tensor&, bool, int64_t) { TORCH_CHECK(false, "this processor has no such kernel"); }
+bool winograd_pairs() { return false; }
+at::Tensor winograd_weights(const at::Tensor&, bool, int64_t, bool) { TORCH_CHECK(false, "this processor has no such kernel"); }
 at::Tensor winograd_convolution(const at::Tensor&, const at::Tensor&, int64_t, const c10::optional<at::Tensor>&) { TORCH_CHECK(false, "this processor has no such kernel"); }
 at::Tensor winograd_weight_gradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(false, "this processor has no such kernel"); }
 #endif

@@ -147,20 +147,20 @@ DIFFRACT_INLINE void transform_weight_gradients(const WeightStep& s)
 }
 
 // A range of a map's tiles and the transformed values of all of its channels: value[point * stride + (tile - first) * c + channel].
-template <typename T>
+template <typename T, typename Value = float>
 struct TileStep
 {
     T* map;
     Tiles tiles;
     int64_t first, begin, end; // the block's first tile; the tiles to do
-    float* value;
+    Value* value;
     int64_t stride;
     const float* bias;
 };
 
 // Where the pixels of a tile begin, row after row; `outside` for those beyond the map's rim.
-template <typename T>
-DIFFRACT_INLINE void pixels(const TileStep<T>& s, int64_t tile, int64_t side, int64_t rim, T* outside, T** at)
+template <typename T, typename Value>
+DIFFRACT_INLINE void pixels(const TileStep<T, Value>& s, int64_t tile, int64_t side, int64_t rim, T* outside, T** at)
 {
     const int64_t across = s.tiles.across(), down = s.tiles.down(), n = tile / (across * down);
     const int64_t top = tile / across % down * TileOut - rim, left = tile % across * TileOut - rim;
@@ -176,14 +176,14 @@ DIFFRACT_INLINE void pixels(const TileStep<T>& s, int64_t tile, int64_t side, in
 }
 
 // value = Bt d B of each tile's 6x6 inputs.
-template <typename V, typename T>
-DIFFRACT_INLINE void transform_inputs(const TileStep<T>& s, T* zeros)
+template <typename V, typename T, typename Value>
+DIFFRACT_INLINE void transform_inputs(const TileStep<T, Value>& s, T* zeros)
 {
     for (int64_t tile = s.begin; tile < s.end; tile++)
     {
         T* at[Points];
         pixels(s, tile, TileIn, 1, zeros, at);
-        float* out = s.value + (tile - s.first) * s.tiles.c;
+        Value* out = s.value + (tile - s.first) * s.tiles.c;
         for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
         {
             V half[Points];
