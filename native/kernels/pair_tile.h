@@ -8,6 +8,18 @@
 
 namespace diffract
 {
+// A bfloat16 that the processor rounds to. Not marked as always inlined: what calls it becomes code for this processor only where it is inlined itself.
+struct Rounded
+{
+    uint16_t bits;
+};
+
+DIFFRACT_AVX512_BF16 inline void store(Rounded* p, const Floats16& value)
+{
+    const __m256bh rounded = _mm512_cvtneps_pbh((__m512)value);
+    std::memcpy(p, &rounded, sizeof(rounded));
+}
+
 // a[row * a_row + k], b[k / 2 * b_row + 2 * column + k % 2], c[row * c_row + column]; depth is even.
 struct PairProduct
 {

@@ -54,15 +54,15 @@ const Steps* choose_steps()
 const Steps* const best_steps = choose_steps();
 
 #ifdef DIFFRACT_PAIRS
-DIFFRACT_AVX512_BF16 void inputs_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_inputs<Floats16>(s, zeros); }
+DIFFRACT_AVX512_BF16 void inputs_pairs(const TileStep<uint16_t, Rounded>& s, uint16_t* zeros) { transform_inputs<Floats16>(s, zeros); }
 #endif
 
 // Those that a panel's width is for.
 const Steps* steps_for(int64_t panel) { return best_steps && panel == steps_avx2.panel ? &steps_avx2 : best_steps; }
 
 constexpr int64_t DepthBlock = 256; // rows of a panel of b: 64 KB, which stay in the second-level cache while all rows of a pass
-constexpr int64_t NearBlock = 768 << 10, FarBlock = 8 << 20; // bytes of transformed values, in and out: of one thread's cache, and of the one that all share
-constexpr size_t NearWeights = 3 << 20; // bytes of weights that every thread may go through for its own blocks of tiles
+constexpr int64_t NearBlock = 512 << 10, FarBlock = 8 << 20; // bytes of transformed values, in and out: of one thread's cache, and of the one that all share
+constexpr size_t NearWeights = 6 << 20; // bytes of weights that every thread may go through for its own blocks of tiles: no thread waits for another then
 
 int64_t panels(int64_t columns, int64_t width) { return (columns + width - 1) / width; }
 
@@ -186,7 +186,7 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
 #ifdef DIFFRACT_PAIRS
             if (pairs)
             {
-                for_tiles_of<uint16_t>(x, first, count, v, in_stride, inputs_pairs);
+                for_tiles_of<Rounded>(x, first, count, v, in_stride, inputs_pairs);
             }
             else
 #endif

@@ -16,7 +16,7 @@ static class ProfileBench
         var block = new Option<int?>("--block") { Description = "Where the pass stops; left out: 24, or the last block of a smaller net" };
         var batch = new Option<int>("--batch") { Description = "Pictures at a time", DefaultValueFactory = _ => 4 };
         var precision = new Option<string>("--precision") { Description = "fp32 or bf16", DefaultValueFactory = _ => "bf16" };
-        var repeat = new Option<int>("--repeat") { Description = "Passes, after one to warm up", DefaultValueFactory = _ => 3 };
+        var repeat = new Option<int>("--repeat") { Description = "Passes, after two to warm up", DefaultValueFactory = _ => 3 };
         var picture = new Option<string?>("--picture") { Description = "Also draw the blocks' rates below what memory and arithmetic allow (a roofline), as SVG", HelpName = "FILE" };
         var json = new Option<bool>("--json") { Description = "Print it as JSON" };
         var verb = new Command("profile", "Where the time of a pass goes: by block with the rate reached, and by operator") { config, block, batch, precision, repeat, picture, json };

@@ -5,13 +5,13 @@ using Diffract.Torch;
 
 namespace Diffract.Workflows;
 
-/// <summary>Where the time of a pass goes. Times are seconds a picture, the means of all passes but the first.</summary>
+/// <summary>Where the time of a pass goes. Times are seconds a picture, the means of all passes but the first two.</summary>
 /// <param name="Seconds">The whole pass.</param>
 /// <param name="Blocks">In order.</param> <param name="Operators">The most expensive first.</param>
 public sealed record PassProfile(double Seconds, IReadOnlyList<BlockTime> Blocks, IReadOnlyList<OperatorTime> Operators)
 {
     /// <summary>Runs a net with random weights, without gradients, on random pictures of its size.</summary>
-    /// <param name="config">The net.</param> <param name="block">Where the pass stops.</param> <param name="precision">Of weights and maps.</param> <param name="repeat">Passes, after one to warm up.</param>
+    /// <param name="config">The net.</param> <param name="block">Where the pass stops.</param> <param name="precision">Of weights and maps.</param> <param name="repeat">Passes, after two to warm up.</param>
     public static PassProfile Measure(UNetConfig config, int block, int batch, DType precision, int repeat)
     {
         using var scope = new TensorScope();
@@ -22,18 +22,18 @@ public sealed record PassProfile(double Seconds, IReadOnlyList<BlockTime> Blocks
         var t = Aten.Full([batch], 150, DType.Int64);
         var (blocks, operators) = (new double[block + 1], new Dictionary<string, (int Calls, double Seconds)>());
         var total = 0.0;
-        for (var pass = 0; pass <= repeat; pass++)
+        for (var pass = -1; pass <= repeat; pass++)
         {
             using var turn = new TensorScope();
             var clock = Stopwatch.StartNew();
             var last = 0.0;
-            Dispatcher.Observer = pass == 0 ? null : (name, time) => operators[name] = operators.GetValueOrDefault(name) is var o ? (o.Calls + 1, o.Seconds + time.TotalSeconds) : default;
+            Dispatcher.Observer = pass <= 0 ? null : (name, time) => operators[name] = operators.GetValueOrDefault(name) is var o ? (o.Calls + 1, o.Seconds + time.TotalSeconds) : default;
             try
             {
                 net.Run(x, t, null, block, (b, output) =>
                 {
                     var now = clock.Elapsed.TotalSeconds;
-                    blocks[b] += pass == 0 ? 0 : now - last;
+                    blocks[b] += pass <= 0 ? 0 : now - last;
                     last = now;
                     return output;
                 });
@@ -42,7 +42,7 @@ public sealed record PassProfile(double Seconds, IReadOnlyList<BlockTime> Blocks
             {
                 Dispatcher.Observer = null;
             }
-            total += pass == 0 ? 0 : clock.Elapsed.TotalSeconds;
+            total += pass <= 0 ? 0 : clock.Elapsed.TotalSeconds;
         }
         var pictures = (double)repeat * batch;
         return new(total / pictures,

@@ -169,4 +169,31 @@ public class Conv3x3Tests
 
         Assert.Equal(before.Select(v => 2 * v), layer.Forward(x).ToArray<float>(), (a, b) => Math.Abs(a - b) <= 1e-5 * (1 + Math.Abs(a)));
     }
+
+    [Theory, MemberData(nameof(Sizes))]
+    public void Weights_packed_in_bfloat16_cost_few_roundings_more(int n, int inChannels, int height, int width, int outChannels)
+    {
+        if (Dispatcher.CallNumber("diffract::conv3x3_pairs") == 0) { return; }             // a processor without dot products of bfloat16
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        var c = Case.Random(n, inChannels, height, width, outChannels).As(DType.BFloat16, DType.BFloat16);
+        var packed = Dispatcher.Call("diffract::conv3x3_weights", c.Weight, false, 0, true);
+
+        var got = Dispatcher.Call("diffract::conv3x3", c.X, c.Weight, c.Bias.To(DType.Float32), packed, null as Tensor);
+
+        Assert.Equal(DType.BFloat16, got.DType);
+        Assert.InRange(Error(Exact(c.As(DType.Float64, DType.Float64)), got), 0, 4.0 / 512);   // transformed values are rounded, and the transforms magnify that
+        Assert.Equal(got.Narrow(0, n - 1, 1).ToArray<float>(), Dispatcher.Call("diffract::conv3x3", c.X.Narrow(0, n - 1, 1), c.Weight, c.Bias.To(DType.Float32), packed, null as Tensor).ToArray<float>());
+    }
+
+    [Fact]
+    public void Weights_packed_in_bfloat16_are_refused_for_float32_maps()
+    {
+        if (Dispatcher.CallNumber("diffract::conv3x3_pairs") == 0) { return; }
+        using var scope = new TensorScope();
+        var c = Case.Random(1, 32, 4, 4, 16);
+        var packed = Dispatcher.Call("diffract::conv3x3_weights", c.Weight, false, 0, true);
+
+        Assert.Contains("bfloat16 maps", Assert.Throws<TorchException>(() => Dispatcher.Call("diffract::conv3x3", c.X, c.Weight, c.Bias, packed, null as Tensor)).Message);
+    }
 }
