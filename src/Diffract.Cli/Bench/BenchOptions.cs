@@ -50,7 +50,7 @@ sealed class BenchOptions(string config, int batch, int repeat)
     public void Check(ParseResult arguments)
     {
         BenchNets.Config(arguments.GetValue(Config)!);
-        foreach (var option in (Option<int>[])[Batch, Repeat])
+        foreach (var option in ((Option<int>[])[Batch, Repeat]).Where(arguments.CommandResult.Command.Options.Contains))
         {
             if (arguments.GetValue(option) < 1)
             {

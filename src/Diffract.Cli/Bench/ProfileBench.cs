@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Diffract.Models;
+using Diffract.Nn;
 using Diffract.Reports;
 using Diffract.Workflows;
 
@@ -32,7 +33,7 @@ static class ProfileBench
             var profile = PassProfile.Measure(net, last, arguments.GetValue(batch), CommonOptions.ParsePrecision(arguments.GetValue(precision)!), arguments.GetValue(repeat));
             if (arguments.GetValue(picture) is { } file)
             {
-                Draw(profile, $"{arguments.GetValue(config)} to block {last}, {arguments.GetValue(precision)}, batch {arguments.GetValue(batch)}: {Machine.Read().Processor}").Save(file);
+                Draw(profile, arguments.GetValue(precision) == "bf16", $"{arguments.GetValue(config)} to block {last}, {arguments.GetValue(precision)}, batch {arguments.GetValue(batch)}: {Machine.Read().Processor}").Save(file);
             }
             if (arguments.GetValue(json))
             {
@@ -47,13 +48,13 @@ static class ProfileBench
         return verb;
     }
 
-    static Svg Draw(PassProfile profile, string title)
+    static Svg Draw(PassProfile profile, bool isBFloat16, string title)
     {
         var peak = Torch.Torch.Threads * MatrixRate.MeasureOneThread();
         return new Roofline
         {
             Title = title, Bandwidth = MatrixRate.MeasureMemory(),
-            Ceilings = [new("float32 products", peak), new("the same by Winograd F(4x4, 3x3), a quarter of the products", 4 * peak)],
+            Ceilings = [new("float32 products", peak), new("by Winograd F(4x4, 3x3)", 4 * peak), .. isBFloat16 && Kernels.MultipliesBFloat16 ? [new("by Winograd, bfloat16 products", 8 * peak)] : (RooflineCeiling[])[]],
             Points = [.. profile.Blocks.Select(b => new RooflinePoint(b.Block.ToString(CultureInfo.InvariantCulture), b.Intensity, b.Rate))],
         }.Draw();
     }

@@ -7,8 +7,8 @@ namespace Diffract.Workflows;
 /// <param name="BFloat16">Multiply-adds a second of the 256x256 net's pass to block 24.</param> <param name="Float32">Likewise; also taken for heads.</param>
 public sealed record MachineRate(string Name, double BFloat16, double Float32)
 {
-    /// <summary>1.095 and 1.964 seconds a picture to block 24 (`diffract bench extract`, bench/results/amd-epyc/extract.md).</summary>
-    public static MachineRate Reference { get; } = new("two cores of an AMD EPYC (Zen 5)", Block24 / 1.095, Block24 / 1.964);
+    /// <summary>0.406 and 0.999 seconds a picture to block 24 (`diffract bench extract`, bench/results/amd-epyc/extract.md).</summary>
+    public static MachineRate Reference { get; } = new("two cores of an AMD EPYC (Zen 5)", Block24 / 0.406, Block24 / 0.999);
 
     public double Seconds(double netMultiplyAdds, DType precision, double headMultiplyAdds) => netMultiplyAdds / (precision == DType.BFloat16 ? BFloat16 : Float32) + headMultiplyAdds / Float32;
 
