@@ -53,9 +53,8 @@ static class AllBench
     // A measurement that cannot be made, such as one whose peer is not there, leaves the others alone.
     static void Measure(IEnumerable<string> command, IEnumerable<string> options)
     {
-        var self = Contender.Ours("", command.First());
-        IEnumerable<string> start = [.. self.Arguments.TakeWhile(argument => argument != "bench"), "bench"];
-        using var process = Process.Start(new ProcessStartInfo(self.Program, [.. start, .. command, .. options]) { RedirectStandardOutput = true })!;
+        var (program, start) = Contender.Self;
+        using var process = Process.Start(new ProcessStartInfo(program, [.. start, "bench", .. command, .. options]) { RedirectStandardOutput = true })!;
         using var stop = Run.Cancellation.Register(() => process.Kill(entireProcessTree: true));
         process.StandardOutput.ReadToEnd();
         process.WaitForExit();

@@ -7,13 +7,15 @@ namespace Diffract.Cli.Bench;
 /// <param name="Read">From that line to the figures.</param>
 sealed record Contender(string Name, string Program, IReadOnlyList<string> Arguments, Func<string, Turn> Read)
 {
+    /// <summary>This program, and what comes before its verb.</summary>
+    public static (string Program, IReadOnlyList<string> Start) Self => Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet"
+        ? (Environment.ProcessPath!, [Path.Combine(AppContext.BaseDirectory, "Diffract.Cli.dll")]) : (Environment.ProcessPath!, []);
+
     /// <summary>This program again, in a process of its own, so that one measurement does not see what another left behind.</summary>
     /// <param name="bench">"extract"; the child is told that it is one by <see cref="BenchOptions.Child"/>.</param>
     public static Contender Ours(string name, string bench, params IEnumerable<string> options)
     {
-        var program = Environment.ProcessPath!;
-        var assembly = Path.Combine(AppContext.BaseDirectory, "Diffract.Cli.dll");
-        IEnumerable<string> start = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [assembly] : [];
+        var (program, start) = Self;
         return new(name, program, [.. start, "bench", bench, BenchOptions.ChildName, .. options], Turn.OfOurs);
     }
 }
