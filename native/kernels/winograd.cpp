@@ -82,32 +82,20 @@ at::TensorOptions floats(const at::Tensor& x) { return x.options().dtype(at::kFl
 
 Tiles tiles_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3), x.size(1)}; }
 
-template <typename Value, typename Step>
-void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, Step step)
+template <typename T, typename Value, typename Step>
+void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, const float* bias, Step step)
 {
     const Tiles tiles = tiles_of(map);
     at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
-        std::vector<uint16_t> rim(tiles.c);
-        step({static_cast<uint16_t*>(map.data_ptr()), tiles, first, first + begin, first + end, static_cast<Value*>(value.data_ptr()), stride, nullptr}, rim.data());
+        std::vector<T> rim(tiles.c);
+        step({static_cast<T*>(map.data_ptr()), tiles, first, first + begin, first + end, static_cast<Value*>(value.data_ptr()), stride, bias}, rim.data());
     });
 }
 
 template <typename F, typename H>
 void for_tiles(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, const float* bias, F f32, H bf16)
 {
-    const Tiles tiles = tiles_of(map);
-    at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
-        if (map.scalar_type() == at::kFloat)
-        {
-            std::vector<float> rim(tiles.c);
-            f32({static_cast<float*>(map.data_ptr()), tiles, first, first + begin, first + end, value.data_ptr<float>(), stride, bias}, rim.data());
-        }
-        else
-        {
-            std::vector<uint16_t> rim(tiles.c);
-            bf16({static_cast<uint16_t*>(map.data_ptr()), tiles, first, first + begin, first + end, value.data_ptr<float>(), stride, bias}, rim.data());
-        }
-    });
+    map.scalar_type() == at::kFloat ? for_tiles_of<float, float>(map, first, count, value, stride, bias, f32) : for_tiles_of<uint16_t, float>(map, first, count, value, stride, bias, bf16);
 }
 
 at::Tensor checked(const at::Tensor& x)
@@ -186,7 +174,7 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
 #ifdef DIFFRACT_PAIRS
             if (pairs)
             {
-                for_tiles_of<Rounded>(x, first, count, v, in_stride, inputs_pairs);
+                for_tiles_of<uint16_t, Rounded>(x, first, count, v, in_stride, nullptr, inputs_pairs);
             }
             else
 #endif

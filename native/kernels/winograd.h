@@ -1,6 +1,6 @@
 // 3x3 convolutions of stride 1 and padding 1 by Winograd's F(4x4, 3x3): a tile of 4x4 outputs takes 36 products a pair of channels in place of 144. Maps are
 // float32 or bfloat16. Arithmetic is float32, but for bfloat16 maps with weights packed in bfloat16, where the products' factors are bfloat16: twice as fast on a processor that
-// has their dot products. Results are then off by 4e-3 to 6e-3 (relative, whole maps), where rounding them to bfloat16 alone is below 2e-3.
+// has their dot products. Results are then off by up to 6.3e-3 (relative, whole maps), where rounding them to bfloat16 alone is below 2e-3.
 //
 //     Y = At [ (G g Gt) * (Bt d B) ] A          d: 6x6 inputs, g: 3x3 weights, Y: 4x4 outputs; * value by value, summed over input channels
 //

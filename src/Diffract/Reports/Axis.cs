@@ -58,6 +58,24 @@ sealed class Axis
         return scale == Scale.Log ? Log(low, high, style, most, round, from, to) : Linear(low, high, style, most, round, from, to);
     }
 
+    /// <summary>Marks and labels of both axes: lines across at y's, ticks below at x's.</summary>
+    public static void Draw(Drawing drawing, Axis x, Axis y, double left, double right, double top, double bottom, double labelSize)
+    {
+        foreach (var tick in y.Ticks)
+        {
+            var at = bottom - y.At(tick.Value) * (bottom - top);
+            drawing.Rule(left, at, right, at);
+            drawing.Text(left - 8, at + 4, tick.Label, new(labelSize, Anchor.End, Mute: true));
+        }
+        drawing.Rule(left, bottom, right, bottom, strong: true);
+        foreach (var tick in x.Ticks)
+        {
+            var at = left + x.At(tick.Value) * (right - left);
+            drawing.Rule(at, bottom, at, bottom + 4, strong: true);
+            drawing.Text(at, bottom + 17, tick.Label, new(labelSize, Anchor.Middle, Mute: true));
+        }
+    }
+
     static (double, double) Widened(double value, Scale scale) => scale == Scale.Log ? (value / 2, value * 2)
         : Math.Abs(value) <= 1 / Most ? (0, 1) : (value - Math.Abs(value) / 2, value + Math.Abs(value) / 2);
 

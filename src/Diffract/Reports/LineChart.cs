@@ -52,19 +52,7 @@ public sealed record LineChart
         top += 6;
         var bottom = top + height;
 
-        foreach (var tick in y.Ticks)
-        {
-            var at = bottom - y.At(tick.Value) * height;
-            drawing.Rule(left, at, right, at);
-            drawing.Text(left - 8, at + 4, tick.Label, new(LabelSize, Anchor.End, Mute: true));
-        }
-        drawing.Rule(left, bottom, right, bottom, strong: true);
-        foreach (var tick in x.Ticks)
-        {
-            var at = left + x.At(tick.Value) * (right - left);
-            drawing.Rule(at, bottom, at, bottom + 4, strong: true);
-            drawing.Text(at, bottom + 17, tick.Label, new(LabelSize, Anchor.Middle, Mute: true));
-        }
+        Axis.Draw(drawing, x, y, left, right, top, bottom, LabelSize);
         var end = bottom + 24;
         if (XLabel.Length > 0) { drawing.Text((left + right) / 2, end += 11, TextSize.Shorten(XLabel, LabelSize, right - left), new(LabelSize, Anchor.Middle, Mute: true)); end += 6; }
         if (!Values(point => point.Y).Any(value => Axis.Has(YScale, value))) { drawing.Text((left + right) / 2, (top + bottom) / 2, "no data", new(13, Anchor.Middle, Mute: true)); }

@@ -38,19 +38,7 @@ public sealed record Roofline
 
         drawing.Text(left, titleAt, TextSize.Shorten(Title, 15, right - left), new(15, Bold: true), Title);
         drawing.Text(left, titleAt + 24, "GFLOP/s", new(LabelSize, Mute: true));
-        foreach (var tick in y.Ticks)
-        {
-            var at = below - y.At(tick.Value) * Height;
-            drawing.Rule(left, at, right, at);
-            drawing.Text(left - 8, at + 4, tick.Label, new(LabelSize, Anchor.End, Mute: true));
-        }
-        drawing.Rule(left, below, right, below, strong: true);
-        foreach (var tick in x.Ticks)
-        {
-            var at = left + x.At(tick.Value) * (right - left);
-            drawing.Rule(at, below, at, below + 4, strong: true);
-            drawing.Text(at, below + 17, tick.Label, new(LabelSize, Anchor.Middle, Mute: true));
-        }
+        Axis.Draw(drawing, x, y, left, right, above, below, LabelSize);
         drawing.Text((left + right) / 2, below + 36, "operations a byte of weights and maps", new(LabelSize, Anchor.Middle, Mute: true));
 
         foreach (var ceiling in Ceilings)
