@@ -3,12 +3,27 @@
 #pragma once
 #include "vectors.h"
 
+namespace diffract
+{
+// Two steps of the depth lie side by side: a[row * a_row + k / 2 * a_pair + k % 2], b[k / 2 * b_pair + 2 * column + k % 2], c[row * c_row + column]; depth is even.
+struct PairProduct
+{
+    const uint16_t* a;
+    int64_t a_row, a_pair;
+    const uint16_t* b;
+    int64_t b_pair;
+    float* c;
+    int64_t c_row, rows, depth;
+    bool add; // to what c holds
+};
+} // namespace diffract
+
 #ifdef DIFFRACT_PAIRS
 #include <immintrin.h>
 
 namespace diffract
 {
-// A bfloat16 that the processor rounds to. Not marked as always inlined: what calls it becomes code for this processor only where it is inlined itself.
+// A bfloat16 that the processor rounds to. Not marked as always inlined, here and below: what calls it becomes code for this processor only where it is inlined itself.
 struct Rounded
 {
     uint16_t bits;
@@ -20,17 +35,13 @@ DIFFRACT_AVX512_BF16 inline void store(Rounded* p, const Floats16& value)
     std::memcpy(p, &rounded, sizeof(rounded));
 }
 
-// a[row * a_row + k], b[k / 2 * b_row + 2 * column + k % 2], c[row * c_row + column]; depth is even.
-struct PairProduct
+// Rounded and side by side: even, odd, even, ... (32 values).
+DIFFRACT_AVX512_BF16 inline void store_pairs(uint16_t* p, const Floats16& even, const Floats16& odd)
 {
-    const uint16_t* a;
-    int64_t a_row;
-    const uint16_t* b;
-    int64_t b_row;
-    float* c;
-    int64_t c_row, rows, depth;
-    bool add; // to what c holds
-};
+    const __m512i order = _mm512_add_epi32(_mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(0x10001)), _mm512_set1_epi32(0x100000));
+    const __m512bh both = _mm512_cvtne2ps_pbh((__m512)odd, (__m512)even); // sixteen and sixteen
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi16(order, (__m512i)both));
+}
 
 template <int Rows, int Vectors>
 DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_block(const PairProduct& p, const uint16_t* __restrict a, float* __restrict c)
@@ -44,7 +55,7 @@ DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_block(const PairProduct&
         }
     }
     const uint16_t* __restrict b = p.b;
-    for (int64_t k = 0; k < p.depth; k += 2, a += 2, b += p.b_row)
+    for (int64_t k = 0; k < p.depth; k += 2, a += p.a_pair, b += p.b_pair)
     {
         __m512i right[Vectors];
         for (int j = 0; j < Vectors; j++)
@@ -80,9 +91,15 @@ DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_rows(const PairProduct& 
     {
         multiply_pair_block<Rows, Vectors>(p, p.a + row * p.a_row, p.c + row * p.c_row);
     }
-    for (; row < p.rows; row++)
+    const uint16_t* const a = p.a + row * p.a_row;
+    float* const c = p.c + row * p.c_row;
+    switch (p.rows - row)
     {
-        multiply_pair_block<1, Vectors>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+    case 1: return multiply_pair_block<1, Vectors>(p, a, c);
+    case 2: return multiply_pair_block<2, Vectors>(p, a, c);
+    case 3: return multiply_pair_block<3, Vectors>(p, a, c);
+    case 4: return multiply_pair_block<4, Vectors>(p, a, c);
+    case 5: return multiply_pair_block<5, Vectors>(p, a, c);
     }
 }
 

@@ -1,12 +1,9 @@
 #include "winograd.h"
 #include "processor.h"
-#include "pair_tile.h"
-#include "winograd_steps.h"
+#include "winograd_pairs.h"
 
 #include <ATen/Parallel.h>
 
-#include <cstdlib>
-#include <cstring>
 #include <vector>
 
 namespace diffract
@@ -19,8 +16,9 @@ struct Steps
 {
     int64_t lanes, panel; // of a vector; columns of a panel of b
     void (*multiply)(const Product&, int64_t vectors);
-    void (*weights)(const WeightStep&);
-    void (*weight_gradients)(const WeightStep&);
+    void (*weights_f32)(const WeightStep<float>&);
+    void (*weights_bf16)(const WeightStep<uint16_t>&);
+    void (*weight_gradients)(const WeightGradientStep&);
     void (*inputs_f32)(const TileStep<float>&, float*);
     void (*inputs_bf16)(const TileStep<uint16_t>&, uint16_t*);
     void (*outputs_f32)(const TileStep<float>&, float*);
@@ -31,15 +29,17 @@ struct Steps
 
 #define DIFFRACT_STEPS(NAME, TARGET, V, PANEL) \
     TARGET void multiply_##NAME(const Product& p, int64_t vectors) { multiply_panel<V>(p, vectors); } \
-    TARGET void weights_##NAME(const WeightStep& s) { transform_weights<V>(s); } \
-    TARGET void weight_gradients_##NAME(const WeightStep& s) { transform_weight_gradients<V>(s); } \
+    TARGET void weights_f32_##NAME(const WeightStep<float>& s) { transform_weights<V>(s); } \
+    TARGET void weights_bf16_##NAME(const WeightStep<uint16_t>& s) { transform_weights<V>(s); } \
+    TARGET void weight_gradients_##NAME(const WeightGradientStep& s) { transform_weight_gradients<V>(s); } \
     TARGET void inputs_f32_##NAME(const TileStep<float>& s, float* zeros) { transform_inputs<V>(s, zeros); } \
     TARGET void inputs_bf16_##NAME(const TileStep<uint16_t>& s, uint16_t* zeros) { transform_inputs<V>(s, zeros); } \
     TARGET void outputs_f32_##NAME(const TileStep<float>& s, float* spill) { transform_outputs<V>(s, spill); } \
     TARGET void outputs_bf16_##NAME(const TileStep<uint16_t>& s, uint16_t* spill) { transform_outputs<V>(s, spill); } \
     TARGET void gradients_f32_##NAME(const TileStep<float>& s, float* zeros) { transform_gradients<V>(s, zeros); } \
     TARGET void gradients_bf16_##NAME(const TileStep<uint16_t>& s, uint16_t* zeros) { transform_gradients<V>(s, zeros); } \
-    constexpr Steps steps_##NAME = {Lanes<V>::count, PANEL, multiply_##NAME, weights_##NAME, weight_gradients_##NAME, inputs_f32_##NAME, inputs_bf16_##NAME, outputs_f32_##NAME, outputs_bf16_##NAME, gradients_f32_##NAME, gradients_bf16_##NAME};
+    constexpr Steps steps_##NAME = {Lanes<V>::count, PANEL, multiply_##NAME, weights_f32_##NAME, weights_bf16_##NAME, weight_gradients_##NAME, inputs_f32_##NAME, inputs_bf16_##NAME, outputs_f32_##NAME, outputs_bf16_##NAME, \
+                                    gradients_f32_##NAME, gradients_bf16_##NAME};
 
 DIFFRACT_STEPS(avx512, DIFFRACT_AVX512, Floats16, 64)
 DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8, 16)
@@ -53,12 +53,29 @@ const Steps* choose_steps()
 
 const Steps* const best_steps = choose_steps();
 
-#ifdef DIFFRACT_PAIRS
-DIFFRACT_AVX512_BF16 void inputs_pairs(const TileStep<uint16_t, Rounded>& s, uint16_t* zeros) { transform_inputs<Floats16>(s, zeros); }
-#endif
-
 // Those that a panel's width is for.
 const Steps* steps_for(int64_t panel) { return best_steps && panel == steps_avx2.panel ? &steps_avx2 : best_steps; }
+
+// The steps whose values are pairs of bfloat16; beside them, those of AVX-512 serve.
+#ifdef DIFFRACT_PAIRS
+DIFFRACT_AVX512_BF16 void multiply_pairs(const PairProduct& p, int64_t vectors) { multiply_pair_panel(p, vectors); }
+DIFFRACT_AVX512_BF16 void weight_pairs_f32(const WeightStep<float, uint16_t>& s, int64_t next) { transform_weight_pairs(s, next); }
+DIFFRACT_AVX512_BF16 void weight_pairs_bf16(const WeightStep<uint16_t, uint16_t>& s, int64_t next) { transform_weight_pairs(s, next); }
+DIFFRACT_AVX512_BF16 void inputs_rounded(const TileStep<uint16_t, Rounded>& s, uint16_t* zeros) { transform_inputs<Floats16>(s, zeros); }
+DIFFRACT_AVX512_BF16 void input_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<true>(s, zeros); }
+DIFFRACT_AVX512_BF16 void gradient_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<false>(s, zeros); }
+#else
+struct Rounded
+{
+    uint16_t bits;
+};
+void multiply_pairs(const PairProduct&, int64_t) {}
+void weight_pairs_f32(const WeightStep<float, uint16_t>&, int64_t) {}
+void weight_pairs_bf16(const WeightStep<uint16_t, uint16_t>&, int64_t) {}
+void inputs_rounded(const TileStep<uint16_t, Rounded>&, uint16_t*) {}
+void input_pairs(const TileStep<uint16_t, uint16_t>&, uint16_t*) {}
+void gradient_pairs(const TileStep<uint16_t, uint16_t>&, uint16_t*) {}
+#endif
 
 constexpr int64_t DepthBlock = 256; // rows of a panel of b: 64 KB, which stay in the second-level cache while all rows of a pass
 constexpr int64_t NearBlock = 512 << 10, FarBlock = 8 << 20; // bytes of transformed values, in and out: of one thread's cache, and of the one that all share
@@ -66,11 +83,11 @@ constexpr size_t NearWeights = 6 << 20; // bytes of weights that every thread ma
 
 int64_t panels(int64_t columns, int64_t width) { return (columns + width - 1) / width; }
 
-// Tiles worked on at a time: as many as fit into a cache, but enough that reading the weights does not take longer than the products.
+// Tiles worked on at a time: as many as fit into a cache, but enough that reading the weights does not take longer than the products. `bytes`: of a tile's values of one point.
 // It does not depend on the number of threads, or sums over tiles would.
-int64_t tiles_at_a_time(const Tiles& tiles, int64_t channels, bool near)
+int64_t tiles_at_a_time(const Tiles& tiles, int64_t bytes, bool near)
 {
-    const int64_t fit = std::max<int64_t>((near ? NearBlock : FarBlock) / (Points * 4 * channels), near ? 2 * TileRows : 192);
+    const int64_t fit = std::max<int64_t>((near ? NearBlock : FarBlock) / (Points * bytes), near ? 2 * TileRows : 192);
     const int64_t blocks = (tiles.count() + fit - 1) / fit, even = (tiles.count() + blocks - 1) / blocks;
     return (even + TileRows - 1) / TileRows * TileRows;
 }
@@ -82,13 +99,14 @@ at::TensorOptions floats(const at::Tensor& x) { return x.options().dtype(at::kFl
 
 Tiles tiles_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3), x.size(1)}; }
 
+// Some tiles of a map, `together` at a time with their pixels' transformed values.
 template <typename T, typename Value, typename Step>
-void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, const float* bias, Step step)
+void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, const float* bias, Step step, int64_t together = 1)
 {
     const Tiles tiles = tiles_of(map);
-    at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, (count + together - 1) / together, 4, [&](int64_t begin, int64_t end) {
         std::vector<T> rim(tiles.c);
-        step({static_cast<T*>(map.data_ptr()), tiles, first, first + begin, first + end, static_cast<Value*>(value.data_ptr()), stride, bias}, rim.data());
+        step({static_cast<T*>(map.data_ptr()), tiles, first, first + begin * together, first + std::min(end * together, count), static_cast<Value*>(value.data_ptr()), stride, bias}, rim.data());
     });
 }
 
@@ -104,20 +122,23 @@ at::Tensor checked(const at::Tensor& x)
     TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, "expected float32 or bfloat16, found ", x.scalar_type());
     return x.contiguous(at::MemoryFormat::ChannelsLast);
 }
-} // namespace
 
-bool winograd_pairs()
+// Weights of `in` channels as the products' panels, T of the weights, Value of the panels.
+template <typename T, typename Value, typename Step>
+void pack(const at::Tensor& weight, bool transposed, int64_t in, int64_t out, int64_t width, at::Tensor& packed, int64_t together, Step step)
 {
-#ifdef DIFFRACT_PAIRS
-    static const bool has = [] {
-        const char* const wanted = std::getenv("DIFFRACT_KERNELS");
-        return best_vectors() == Vectors::avx512 && __builtin_cpu_supports("avx512bf16") && !(wanted && std::strcmp(wanted, "avx512") == 0);
-    }();
-    return has;
-#else
-    return false;
-#endif
+    const T* const from = static_cast<const T*>(weight.data_ptr());
+    const int64_t out_step = 9 * (transposed ? 1 : in), in_step = 9 * (transposed ? out : 1), groups = in / together;
+    at::parallel_for(0, groups * panels(out, width), 16, [&](int64_t begin, int64_t end) {
+        for (int64_t at = begin; at < end; at++)
+        {
+            const int64_t panel = at / groups, i = at % groups * together;
+            step({from + i * in_step + panel * width * out_step, out_step, transposed, static_cast<Value*>(packed.data_ptr()) + (panel * in + i) * width, panels(out, width) * in * width, std::min(width, out - panel * width)},
+                 in_step);
+        }
+    });
 }
+} // namespace
 
 bool winograd_serves(int64_t in_channels, int64_t out_channels)
 {
@@ -126,29 +147,34 @@ bool winograd_serves(int64_t in_channels, int64_t out_channels)
 
 at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t columns, bool bfloat16)
 {
-    TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3, "expected weights (C_out, C_in, 3, 3), found ", weight.sizes());
+    TORCH_CHECK(weight.is_cpu() && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3, "expected weights (C_out, C_in, 3, 3) in the host's memory, found ", weight.sizes());
     const int64_t in = weight.size(transposed ? 0 : 1), out = weight.size(transposed ? 1 : 0);
-    TORCH_CHECK(!bfloat16 || (winograd_pairs() && columns == 0), "this processor has no dot products of bfloat16");
+    TORCH_CHECK(!bfloat16 || (multiplies_pairs() && columns == 0), "this processor has no dot products of bfloat16");
     TORCH_CHECK(winograd_serves(in, out), "channels in multiples of 16 expected, found ", weight.sizes());
+    const auto w = (weight.scalar_type() == at::kBFloat16 ? weight : weight.to(at::kFloat)).contiguous();
+    const bool halves = w.scalar_type() == at::kBFloat16;
     const Steps* const steps = steps_for(columns);
     const int64_t width = steps->panel;
-    const auto g = weight.to(at::kFloat).permute({2, 3, transposed ? 0 : 1, transposed ? 1 : 0}).contiguous(); // (3, 3, in, out)
-    auto packed = at::zeros({Points, panels(out, width), in, width}, g.options());
-    float *const from = g.data_ptr<float>(), *const to = packed.data_ptr<float>();
-    at::parallel_for(0, in * panels(out, width), 16, [&](int64_t begin, int64_t end) {
-        for (int64_t at = begin; at < end; at++)
-        {
-            const int64_t panel = at / in, i = at % in;
-            steps->weights({from + i * out + panel * width, in * out, transposed, to + at * width, panels(out, width) * in * width, std::min(width, out - panel * width)});
-        }
-    });
-    return bfloat16 ? packed.to(at::kBFloat16).reshape({Points, panels(out, width), in / 2, 2, width}).transpose(3, 4).contiguous() : packed;
+    const auto make = [&](at::IntArrayRef sizes, at::ScalarType type) {
+        auto panels = at::empty(sizes, w.options().dtype(type));
+        return out % width == 0 ? panels : panels.zero_(); // columns beyond the outputs
+    };
+    if (bfloat16)
+    {
+        auto packed = make({Points, panels(out, width), in / 2, width, 2}, at::kBFloat16);
+        halves ? pack<uint16_t, uint16_t>(w, transposed, in, out, width, packed, 2, weight_pairs_bf16) : pack<float, uint16_t>(w, transposed, in, out, width, packed, 2, weight_pairs_f32);
+        return packed;
+    }
+    auto packed = make({Points, panels(out, width), in, width}, at::kFloat);
+    halves ? pack<uint16_t, float>(w, transposed, in, out, width, packed, 1, [&](const WeightStep<uint16_t>& s, int64_t) { steps->weights_bf16(s); })
+           : pack<float, float>(w, transposed, in, out, width, packed, 1, [&](const WeightStep<float>& s, int64_t) { steps->weights_f32(s); });
+    return packed;
 }
 
 at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packed, int64_t out, const c10::optional<at::Tensor>& bias)
 {
     const auto x = checked(input);
-    const bool pairs = packed.dim() == 5 && packed.scalar_type() == at::kBFloat16 && winograd_pairs();
+    const bool pairs = packed.dim() == 5 && packed.scalar_type() == at::kBFloat16 && multiplies_pairs();
     TORCH_CHECK(best_steps && packed.is_cpu() && packed.is_contiguous() && (pairs || (packed.dim() == 4 && packed.scalar_type() == at::kFloat)), "weights of winograd_weights expected, found ", packed.sizes());
     TORCH_CHECK(!pairs || x.scalar_type() == at::kBFloat16, "weights packed in bfloat16 are for bfloat16 maps, found ", x.scalar_type());
     const Steps* const steps = steps_for(packed.size(3));
@@ -162,43 +188,26 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
     {
         return y;
     }
-    const int64_t threads = at::get_num_threads(), near_block = tiles_at_a_time(tiles, in + out, true);
+    const int64_t threads = at::get_num_threads(), bytes = sizeof(float) * (in + out), near_block = tiles_at_a_time(tiles, bytes, true);
     const bool near = packed.nbytes() <= NearWeights && tiles.count() >= threads * near_block;
-    const int64_t block = near ? near_block : tiles_at_a_time(tiles, in + out, false), blocks = (tiles.count() + block - 1) / block;
+    const int64_t block = near ? near_block : tiles_at_a_time(tiles, bytes, false), blocks = (tiles.count() + block - 1) / block;
     const int64_t in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     const auto run = [&](int64_t begin, int64_t end) {
         auto v = at::empty({Points * in_stride}, pairs ? floats(x).dtype(at::kBFloat16) : floats(x)), m = at::empty({Points * out_stride}, floats(x));
         for (int64_t first = begin * block; first < std::min(end * block, tiles.count()); first += block)
         {
             const int64_t count = std::min(block, tiles.count() - first);
-#ifdef DIFFRACT_PAIRS
-            if (pairs)
-            {
-                for_tiles_of<uint16_t, Rounded>(x, first, count, v, in_stride, nullptr, inputs_pairs);
-            }
-            else
-#endif
-            {
-                for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
-            }
+            pairs ? for_tiles_of<uint16_t, Rounded>(x, first, count, v, in_stride, nullptr, inputs_rounded) : for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
             at::parallel_for(0, Points * panels(out, width), 1, [&](int64_t from, int64_t to) {
                 for (int64_t at = from; at < to; at++)
                 {
-                    const int64_t point = at / panels(out, width), panel = at % panels(out, width), columns = std::min(width, out - panel * width);
+                    const int64_t point = at / panels(out, width), panel = at % panels(out, width), vectors = std::min(width, out - panel * width) / steps->lanes;
+                    float* const sums = m.data_ptr<float>() + point * out_stride + panel * width;
                     for (int64_t depth = 0; depth < in; depth += DepthBlock)
                     {
-#ifdef DIFFRACT_PAIRS
-                        if (pairs)
-                        {
-                            multiply_pair_panel({static_cast<const uint16_t*>(v.data_ptr()) + point * in_stride + depth, in, static_cast<const uint16_t*>(packed.data_ptr()) + (at * in + depth) * width, 2 * width,
-                                                 m.data_ptr<float>() + point * out_stride + panel * width, out, count, std::min(DepthBlock, in - depth), depth > 0},
-                                                columns / steps->lanes);
-                            continue;
-                        }
-#endif
-                        steps->multiply({v.data_ptr<float>() + point * in_stride + depth, in, 1, packed.data_ptr<float>() + (at * in + depth) * width, width,
-                                         m.data_ptr<float>() + point * out_stride + panel * width, out, count, std::min(DepthBlock, in - depth), depth > 0},
-                                        columns / steps->lanes);
+                        const int64_t a = point * in_stride + depth, w = (at * in + depth) * width, deep = std::min(DepthBlock, in - depth);
+                        pairs ? multiply_pairs({static_cast<const uint16_t*>(v.data_ptr()) + a, in, 2, static_cast<const uint16_t*>(packed.data_ptr()) + w, 2 * width, sums, out, count, deep, depth > 0}, vectors)
+                              : steps->multiply({v.data_ptr<float>() + a, in, 1, packed.data_ptr<float>() + w, width, sums, out, count, deep, depth > 0}, vectors);
                     }
                 }
             });
@@ -221,6 +230,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     const auto x = checked(input), dy = checked(gradient);
     const int64_t in = x.size(1), out = dy.size(1);
     TORCH_CHECK(winograd_serves(in, out) && x.size(0) == dy.size(0) && x.size(2) == dy.size(2) && x.size(3) == dy.size(3), "a map ", x.sizes(), " and the gradient ", dy.sizes(), " do not belong together");
+    const bool pairs = multiplies_pairs() && x.scalar_type() == at::kBFloat16 && dy.scalar_type() == at::kBFloat16;
     const Steps* const steps = best_steps;
     const int64_t width = steps->panel;
     const Tiles tiles = tiles_of(x);
@@ -228,23 +238,33 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     {
         return at::zeros({out, in, 3, 3}, floats(x));
     }
-    auto du = at::zeros({Points, in, out}, floats(x)), dw = at::empty({3, 3, in, out}, floats(x));
-    const int64_t block = tiles_at_a_time(tiles, in + out, false), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
-    auto v = at::empty({Points * in_stride}, floats(x)), m = at::empty({Points * out_stride}, floats(x));
+    auto du = at::zeros({Points, in, out}, floats(x)), dw = at::empty({out, in, 3, 3}, floats(x));
+    const auto values = pairs ? floats(x).dtype(at::kBFloat16) : floats(x);
+    const int64_t block = tiles_at_a_time(tiles, values.dtype().itemsize() * (in + out), false), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
+    auto v = at::empty({Points * in_stride}, values), m = at::empty({Points * out_stride}, values);
     for (int64_t first = 0; first < tiles.count(); first += block)
     {
-        const int64_t count = std::min(block, tiles.count() - first);
-        for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
-        for_tiles(dy, first, count, m, out_stride, nullptr, steps->gradients_f32, steps->gradients_bf16);
+        const int64_t count = std::min(block, tiles.count() - first), filled = pairs ? (count + 1) / 2 * 2 : count;
+        if (pairs)
+        {
+            for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, nullptr, input_pairs, 2);
+            for_tiles_of<uint16_t, uint16_t>(dy, first, count, m, out_stride, nullptr, gradient_pairs, 2);
+        }
+        else
+        {
+            for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
+            for_tiles(dy, first, count, m, out_stride, nullptr, steps->gradients_f32, steps->gradients_bf16);
+        }
         at::parallel_for(0, Points * panels(out, width), 1, [&](int64_t begin, int64_t end) {
             for (int64_t at = begin; at < end; at++)
             {
-                const int64_t point = at / panels(out, width), column = at % panels(out, width) * width, columns = std::min(width, out - column);
-                for (int64_t depth = 0; depth < count; depth += DepthBlock)
+                const int64_t point = at / panels(out, width), column = at % panels(out, width) * width, vectors = std::min(width, out - column) / steps->lanes;
+                float* const sums = du.data_ptr<float>() + point * in * out + column;
+                for (int64_t depth = 0; depth < filled; depth += DepthBlock)
                 {
-                    steps->multiply({v.data_ptr<float>() + point * in_stride + depth * in, 1, in, m.data_ptr<float>() + point * out_stride + depth * out + column, out,
-                                     du.data_ptr<float>() + point * in * out + column, out, in, std::min(DepthBlock, count - depth), true},
-                                    columns / steps->lanes);
+                    const int64_t a = point * in_stride + depth * in, g = point * out_stride + depth * out, deep = std::min(DepthBlock, filled - depth);
+                    pairs ? multiply_pairs({static_cast<const uint16_t*>(v.data_ptr()) + a, 2, 2 * in, static_cast<const uint16_t*>(m.data_ptr()) + g + 2 * column, 2 * out, sums, out, in, deep, true}, vectors)
+                          : steps->multiply({v.data_ptr<float>() + a, 1, in, m.data_ptr<float>() + g + column, out, sums, out, in, deep, true}, vectors);
                 }
             }
         });
@@ -252,14 +272,13 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     at::parallel_for(0, in, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++)
         {
-            steps->weight_gradients({dw.data_ptr<float>() + i * out, in * out, false, du.data_ptr<float>() + i * out, in * out, out});
+            steps->weight_gradients({du.data_ptr<float>() + i * out, in * out, out, dw.data_ptr<float>() + 9 * i, 9 * in});
         }
     });
-    return dw.permute({3, 2, 0, 1});
+    return dw;
 }
 #else
 bool winograd_serves(int64_t, int64_t) { return false; }
-bool winograd_pairs() { return false; }
 at::Tensor winograd_weights(const at::Tensor&, bool, int64_t, bool) { TORCH_CHECK(false, "this processor has no such kernel"); }
 at::Tensor winograd_convolution(const at::Tensor&, const at::Tensor&, int64_t, const c10::optional<at::Tensor>&) { TORCH_CHECK(false, "this processor has no such kernel"); }
 at::Tensor winograd_weight_gradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(false, "this processor has no such kernel"); }

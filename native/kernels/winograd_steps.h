@@ -81,44 +81,71 @@ DIFFRACT_INLINE void weight_gradient_transform(const V* u, V* g)
     g[2] = A2 * sum_a + B2 * sum_b + u[5];
 }
 
-// Weights of one input channel, the output channels innermost, at `from` (9 rows `from_step` apart), and their 36 transformed values.
+// Weights of one input channel: weight k of output channel c is from[c * channel_step + k], or 8 - k where flipped. Of its 36 transformed values, each for
+// `channels` output channels, one begins at `value`, the next value_step further.
+template <typename T, typename Value = float>
 struct WeightStep
 {
-    float* from;
-    int64_t from_step;
-    bool flipped; // the ninth first
-    float* value;
+    const T* from;
+    int64_t channel_step;
+    bool flipped;
+    Value* value;
     int64_t value_step, channels;
 };
 
-template <typename V>
-DIFFRACT_INLINE void transform_weights(const WeightStep& s)
+// G g Gt for one vector of output channels.
+template <typename V, typename T>
+DIFFRACT_INLINE void weight_points(const T* from, int64_t channel_step, bool flipped, V* u)
 {
-    for (int64_t c = 0; c < s.channels; c += Lanes<V>::count)
+    V g[9], half[3][TileIn], column[TileIn];
+    for (int64_t k = 0; k < 9; k++)
     {
-        V g[9], half[3][TileIn], u[TileIn];
-        for (int64_t k = 0; k < 9; k++)
+        float lanes[Lanes<V>::count];
+        for (int64_t lane = 0; lane < Lanes<V>::count; lane++)
         {
-            load(g[k], s.from + (s.flipped ? 8 - k : k) * s.from_step + c);
+            lanes[lane] = load(from + lane * channel_step + (flipped ? 8 - k : k));
         }
-        for (int64_t k = 0; k < 3; k++)
+        load(g[k], lanes);
+    }
+    for (int64_t k = 0; k < 3; k++)
+    {
+        weight_transform(g[3 * k], g[3 * k + 1], g[3 * k + 2], half[k]);
+    }
+    for (int64_t j = 0; j < TileIn; j++)
+    {
+        weight_transform(half[0][j], half[1][j], half[2][j], column);
+        for (int64_t i = 0; i < TileIn; i++)
         {
-            weight_transform(g[3 * k], g[3 * k + 1], g[3 * k + 2], half[k]);
-        }
-        for (int64_t j = 0; j < TileIn; j++)
-        {
-            weight_transform(half[0][j], half[1][j], half[2][j], u);
-            for (int64_t i = 0; i < TileIn; i++)
-            {
-                store(s.value + (i * TileIn + j) * s.value_step + c, u[i]);
-            }
+            u[i * TileIn + j] = column[i];
         }
     }
 }
 
-// The other way: from 36 gradients of transformed values to 9 of weights.
+template <typename V, typename T>
+DIFFRACT_INLINE void transform_weights(const WeightStep<T>& s)
+{
+    for (int64_t c = 0; c < s.channels; c += Lanes<V>::count)
+    {
+        V u[Points];
+        weight_points(s.from + c * s.channel_step, s.channel_step, s.flipped, u);
+        for (int64_t point = 0; point < Points; point++)
+        {
+            store(s.value + point * s.value_step + c, u[point]);
+        }
+    }
+}
+
+// The other way: from 36 gradients of transformed values to 9 of weights; both lie as there.
+struct WeightGradientStep
+{
+    const float* value;
+    int64_t value_step, channels;
+    float* to;
+    int64_t channel_step;
+};
+
 template <typename V>
-DIFFRACT_INLINE void transform_weight_gradients(const WeightStep& s)
+DIFFRACT_INLINE void transform_weight_gradients(const WeightGradientStep& s)
 {
     for (int64_t c = 0; c < s.channels; c += Lanes<V>::count)
     {
@@ -140,7 +167,10 @@ DIFFRACT_INLINE void transform_weight_gradients(const WeightStep& s)
             weight_gradient_transform(column, g);
             for (int64_t i = 0; i < 3; i++)
             {
-                store(s.from + (3 * i + k) * s.from_step + c, g[i]);
+                for (int64_t lane = 0; lane < Lanes<V>::count; lane++)
+                {
+                    s.to[(c + lane) * s.channel_step + 3 * i + k] = g[i][lane];
+                }
             }
         }
     }
@@ -175,7 +205,26 @@ DIFFRACT_INLINE void pixels(const TileStep<T, Value>& s, int64_t tile, int64_t s
     }
 }
 
-// value = Bt d B of each tile's 6x6 inputs.
+// Bt d B of a tile's 6x6 inputs, for one vector of channels.
+template <typename V, typename T>
+DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t)
+{
+    V half[Points];
+    for (int64_t j = 0; j < TileIn; j++)
+    {
+        V d[TileIn];
+        for (int64_t i = 0; i < TileIn; i++)
+        {
+            load(d[i], at[i * TileIn + j] + c);
+        }
+        input_transform(d, 1, half + j * TileIn); // half[column][row point]
+    }
+    for (int64_t i = 0; i < TileIn; i++)
+    {
+        input_transform(half + i, TileIn, t + i * TileIn);
+    }
+}
+
 template <typename V, typename T, typename Value>
 DIFFRACT_INLINE void transform_inputs(const TileStep<T, Value>& s, T* zeros)
 {
@@ -183,27 +232,14 @@ DIFFRACT_INLINE void transform_inputs(const TileStep<T, Value>& s, T* zeros)
     {
         T* at[Points];
         pixels(s, tile, TileIn, 1, zeros, at);
-        Value* out = s.value + (tile - s.first) * s.tiles.c;
+        Value* const out = s.value + (tile - s.first) * s.tiles.c;
         for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
         {
-            V half[Points];
-            for (int64_t j = 0; j < TileIn; j++)
+            V t[Points];
+            input_points(at, c, t);
+            for (int64_t point = 0; point < Points; point++)
             {
-                V d[TileIn];
-                for (int64_t i = 0; i < TileIn; i++)
-                {
-                    load(d[i], at[i * TileIn + j] + c);
-                }
-                input_transform(d, 1, half + j * TileIn); // half[column][row point]
-            }
-            for (int64_t i = 0; i < TileIn; i++)
-            {
-                V t[TileIn];
-                input_transform(half + i, TileIn, t);
-                for (int64_t j = 0; j < TileIn; j++)
-                {
-                    store(out + (i * TileIn + j) * s.stride + c, t[j]);
-                }
+                store(out + point * s.stride + c, t[point]);
             }
         }
     }
@@ -247,7 +283,26 @@ DIFFRACT_INLINE void transform_outputs(const TileStep<T>& s, T* spill)
     }
 }
 
-// value = A dY At of each tile's 4x4 gradients.
+// A dY At of a tile's 4x4 gradients, for one vector of channels.
+template <typename V, typename T>
+DIFFRACT_INLINE void gradient_points(T* const* at, int64_t c, V* t)
+{
+    V half[TileOut * TileIn];
+    for (int64_t j = 0; j < TileOut; j++)
+    {
+        V y[TileOut];
+        for (int64_t i = 0; i < TileOut; i++)
+        {
+            load(y[i], at[i * TileOut + j] + c);
+        }
+        spread_transform(y, 1, half + j * TileIn); // half[column][row point]
+    }
+    for (int64_t i = 0; i < TileIn; i++)
+    {
+        spread_transform(half + i, TileIn, t + i * TileIn);
+    }
+}
+
 template <typename V, typename T>
 DIFFRACT_INLINE void transform_gradients(const TileStep<T>& s, T* zeros)
 {
@@ -255,27 +310,14 @@ DIFFRACT_INLINE void transform_gradients(const TileStep<T>& s, T* zeros)
     {
         T* at[TileOut * TileOut];
         pixels(s, tile, TileOut, 0, zeros, at);
-        float* out = s.value + (tile - s.first) * s.tiles.c;
+        float* const out = s.value + (tile - s.first) * s.tiles.c;
         for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
         {
-            V half[TileOut * TileIn];
-            for (int64_t j = 0; j < TileOut; j++)
+            V t[Points];
+            gradient_points(at, c, t);
+            for (int64_t point = 0; point < Points; point++)
             {
-                V y[TileOut];
-                for (int64_t i = 0; i < TileOut; i++)
-                {
-                    load(y[i], at[i * TileOut + j] + c);
-                }
-                spread_transform(y, 1, half + j * TileIn); // half[column][row point]
-            }
-            for (int64_t i = 0; i < TileIn; i++)
-            {
-                V t[TileIn];
-                spread_transform(half + i, TileIn, t);
-                for (int64_t j = 0; j < TileIn; j++)
-                {
-                    store(out + (i * TileIn + j) * s.stride + c, t[j]);
-                }
+                store(out + point * s.stride + c, t[point]);
             }
         }
     }

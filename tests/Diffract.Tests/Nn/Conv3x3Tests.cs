@@ -62,7 +62,7 @@ public class Conv3x3Tests
     }
 
     [Theory, MemberData(nameof(Sizes))]
-    public void Conv3x3_on_bfloat16_maps_rounds_once(int n, int inChannels, int height, int width, int outChannels)
+    public void Conv3x3_on_bfloat16_maps_and_its_gradients_round_little(int n, int inChannels, int height, int width, int outChannels)
     {
         using var scope = new TensorScope();
         var rounded = Case.Random(n, inChannels, height, width, outChannels).As(DType.BFloat16, DType.Float32);
@@ -71,9 +71,11 @@ public class Conv3x3Tests
         var got = rounded.Run(Ours);
 
         Assert.Equal([DType.BFloat16, DType.BFloat16, DType.Float32, DType.Float32], got.Select(t => t.DType));
-        foreach (var (a, b) in want.Zip(got))
+        // Where factors are rounded the transforms magnify that, most in maps of noise, as this gradient is.
+        var allowed = Kernels.MultipliesBFloat16 ? (double[])[4.0 / 512, 8.0 / 512, 8.0 / 512, 1.0 / 512] : [1.0 / 512, 1.0 / 512, 1.0 / 512, 1.0 / 512];
+        foreach (var ((a, b), most) in want.Zip(got).Zip(allowed))
         {
-            Assert.InRange(Error(a, b), 0, 1.0 / 512);
+            Assert.InRange(Error(a, b), 0, most);
         }
     }
 
