@@ -20,14 +20,17 @@ static class ExtractVerb
         }
         verb.SetAction(arguments =>
         {
-            var precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!);
-            var items = features.Items(arguments);
             if (arguments.GetValue(pixels) is { } side)
             {
-                using var store = PixelStore.Make(items, side, arguments.GetValue(output)!);
-                Console.WriteLine($"{store.Rows:n0} rows of {side}x{side} pixels in {store.Folder}. {items.Decision}");
+                Refuse(arguments, [.. backbone.All, .. features.OfNets, dry]);
+                var pictures = features.Items(arguments);
+                using var shown = new ConsoleProgress(arguments.GetValue(json));
+                var written = PixelStore.Write(pictures, side, arguments.GetValue(output)!, features.Options(arguments), shown.Report, Run.Cancellation);
+                Show(arguments.GetValue(output)!, written, pictures, arguments.GetValue(json));
                 return 0;
             }
+            var precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!);
+            var items = features.Items(arguments);
             if (arguments.GetValue(backbone.Model) is null)
             {
                 throw new ArgumentException("extract needs --model CKPT (or --pixels SIDE, for a baseline without a net)");
@@ -36,6 +39,11 @@ static class ExtractVerb
             var request = features.Request(arguments, net.Loaded.Net, precision);
             if (arguments.GetValue(dry))
             {
+                if (Extract.Held(net.Backbone, items, request, arguments.GetValue(output)!) is { } held)
+                {
+                    Show(arguments.GetValue(output)!, held, items, arguments.GetValue(json));
+                    return 0;
+                }
                 Console.WriteLine(ExtractEstimate.Measure(net.Backbone, items, request, features.Options(arguments), net.Device).ToString(arguments.GetValue(json)));
                 return 0;
             }
@@ -47,21 +55,34 @@ static class ExtractVerb
         return verb;
     }
 
+    static void Refuse(ParseResult arguments, IEnumerable<Option> options)
+    {
+        string[] given = [.. options.Where(option => arguments.GetResult(option) is { Implicit: false }).Select(option => option.Name)];
+        if (given.Length > 0)
+        {
+            throw new ArgumentException($"extract --pixels keeps the pictures themselves and does not use {string.Join(", ", given)}; leave {(given.Length == 1 ? "it" : "them")} out");
+        }
+    }
+
     internal static void Show(string folder, ExtractSummary summary, ExtractItems items, bool json)
     {
         if (json)
         {
-            Console.WriteLine(JsonSerializer.Serialize(new { store = folder, summary.Rows, failures = summary.Manifest.Failures.Count, summary.AlreadyThere }, JsonOutput.Options));
+            Console.WriteLine(JsonSerializer.Serialize(new { store = folder, summary.Rows, failures = summary.Manifest.Failures.Count, summary.AlreadyThere, summary.Remade }, JsonOutput.Options));
             return;
         }
         foreach (var warning in items.Set.Warnings)
         {
             Console.Error.WriteLine("note: " + warning);
         }
-        Console.WriteLine(summary.AlreadyThere ? $"{folder} already holds this: {summary.Rows:n0} rows; nothing was done" : $"{summary.Rows:n0} rows in {folder}. {summary.Manifest.Splits}");
+        Console.WriteLine(summary.AlreadyThere ? $"{folder} already holds this: {summary.Rows:n0} rows; nothing was done (names of files, classes and splits were compared, their contents were not)" : $"{summary.Rows:n0} rows in {folder}. {summary.Manifest.Splits}");
+        if (summary.Remade.Count > 0)
+        {
+            Console.WriteLine($"made again, since missing or damaged: {string.Join(", ", summary.Remade)}");
+        }
         foreach (var (path, error) in summary.Manifest.Failures.Take(20))
         {
-            Console.Error.WriteLine($"left out: {(error.Contains(path, StringComparison.Ordinal) ? error : $"{path}: {error}")}");
+            Console.Error.WriteLine($"left out: {StoreManifest.Named(path, error)}");
         }
         if (summary.Manifest.Failures.Count > 0)
         {

@@ -31,6 +31,9 @@ sealed class FeatureOptions(bool dataRequired = true)
 
     public IEnumerable<Option> All => [Data, Test, Layout, Classes, T, Blocks, Pool, Views, Draws, Size, Seed, Limit, Class, Store, IgnoreExif, Batch, Workers, Strict];
 
+    /// <summary>Those that only a net's features have a use for.</summary>
+    public IEnumerable<Option> OfNets => [T, Blocks, Pool, Views, Draws, Size, Class, Store, IgnoreExif, Batch];
+
     public int[]? BlockList(ParseResult arguments) => arguments.GetValue(Blocks) is { } text ? Numbers("--blocks", text) : null;
 
     public FeatureRequest Request(ParseResult arguments, UNet net, DType precision)
@@ -72,7 +75,7 @@ sealed class FeatureOptions(bool dataRequired = true)
 
     static (int Height, int Width) ParseSize(string text)
     {
-        var parts = text.Split('x');
+        var parts = text.Split('x', 'X');
         return parts.Length == 2 && int.TryParse(parts[0], out var height) && int.TryParse(parts[1], out var width) ? (height, width)
             : int.TryParse(text, out var side) ? (side, side)
             : throw new ArgumentException($"--size {text}: expected HxW in pixels, such as 256x384");

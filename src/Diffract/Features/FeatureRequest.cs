@@ -99,9 +99,34 @@ public sealed record FeatureRequest
     }
 
     /// <summary>True where every map that the other asks for is among this one's, made in the same way.</summary>
-    public bool Holds(FeatureRequest other) =>
-        (Height, Width, Seed, Precision, StoredAs, Class, Exif) == (other.Height, other.Width, other.Seed, other.Precision, other.StoredAs, other.Class, other.Exif)
-        && other.T.All(T.Contains) && other.Blocks.All(Blocks.Contains) && other.Pools.All(Pools.Contains) && other.Views <= Views && other.Draws <= Draws;
+    public bool Holds(FeatureRequest other) => Lacks(other).Count == 0;
+
+    /// <summary>What the other asks for that is not among this one's maps or was made differently, a phrase each; empty where this one holds it all.</summary>
+    public IReadOnlyList<string> Lacks(FeatureRequest other)
+    {
+        var lacks = new List<string>();
+        void Among(string what, IReadOnlyList<int> held, IReadOnlyList<int> asked)
+        {
+            int[] missing = [.. asked.Except(held)];
+            if (missing.Length > 0)
+            {
+                lacks.Add($"{what}: {string.Join(", ", missing)} asked for, the store holds {string.Join(", ", held)}");
+            }
+        }
+        Among("t", T, other.T);
+        Among("blocks", Blocks, other.Blocks);
+        Among("pools", Pools, other.Pools);
+        if (other.Views > Views)
+        {
+            lacks.Add("views: mirrored pictures asked for, the store holds the centre crop alone");
+        }
+        if (other.Draws > Draws)
+        {
+            lacks.Add($"draws: {other.Draws} asked for, the store holds {Draws}");
+        }
+        JsonObject Making(FeatureRequest request) => (request with { T = [], Blocks = [], Pools = [], Flip = false, Draws = 1 }).ToJson();
+        return [.. lacks, .. StoreManifest.Differences(Making(other), Making(this))];
+    }
 
     /// <summary>What the manifest says of it.</summary>
     public JsonObject ToJson() => new()

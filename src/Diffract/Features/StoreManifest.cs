@@ -90,6 +90,9 @@ public sealed record StoreManifest
         return JsonNode.DeepEquals(mine, other) ? [] : [$"{at}: {Shown(other)} in the store, {Shown(mine)} asked for"];
     }
 
+    /// <summary>A failure for people, its picture named once.</summary>
+    public static string Named(string path, string error) => error.Contains(path, StringComparison.Ordinal) ? error : $"{path}: {error}";
+
     static string Shown(JsonNode? node) => node is null ? "nothing" : node.ToJsonString() is { Length: > 80 } text ? text[..77] + "..." : node.ToJsonString();
 }
 

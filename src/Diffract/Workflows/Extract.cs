@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Diffract.Data;
 using Diffract.Diffusion;
 using Diffract.Features;
+using Diffract.Models;
 using Diffract.Torch;
 
 namespace Diffract.Workflows;
@@ -14,6 +15,12 @@ namespace Diffract.Workflows;
 public sealed record ExtractSummary(StoreManifest Manifest, bool AlreadyThere)
 {
     public int Rows => Manifest.Pictures - Manifest.Failures.Count;
+
+    /// <summary>Shards of a finished store that were missing or damaged and were made again.</summary>
+    public IReadOnlyList<string> Remade { get; init; } = [];
+
+    /// <exception cref="PictureException">With <see cref="ExtractOptions.Strict"/>: a picture could not be read, in this run or an earlier one.</exception>
+    internal ExtractSummary Under(ExtractOptions options) => options.Strict && Manifest.Failures is [var (path, error), ..] ? throw new PictureException(StoreManifest.Named(path, error)) : this;
 }
 
 /// <summary>Pictures to a feature store: shard by shard, each whole or not at all, so that a run that was stopped goes on where it was.</summary>
@@ -21,38 +28,44 @@ public static class Extract
 {
     /// <exception cref="FeatureStoreException">The folder holds features that were made differently; the message says what differs.</exception>
     /// <exception cref="PictureException">With <see cref="ExtractOptions.Strict"/>: a picture cannot be read. Always: no picture can.</exception>
+    /// <exception cref="ArgumentException">The net does not have what is asked for, or an option is out of range.</exception>
     public static ExtractSummary Run(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions? options = null, Device? device = null,
         Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         options ??= new();
+        options.Check();
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
         var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
         var how = How(backbone, items, request);
-        how["batch"] = options.BatchFor(request);
-        Directory.CreateDirectory(folder);
-        if (File.Exists(Path.Combine(folder, StoreManifest.File)))
+        var existing = StoreMatch.Find(folder, how);
+        if (existing is { Complete: true } && IsWhole(existing, folder))
         {
-            var existing = StoreManifest.Read(folder);
-            RefuseDifferent(folder, how, existing, request);
-            if (existing.Complete)
-            {
-                return new(existing, AlreadyThere: true);
-            }
-            WriteShards(existing, items, extractor, folder, options, report, cancellation); // with the batch and shard sizes it was begun with
-            return new(Finish(existing, items, folder), AlreadyThere: false);
+            return new ExtractSummary(existing, AlreadyThere: true).Under(options);
         }
-        var manifest = new StoreManifest
+        string[] remade = existing is { Complete: true } ? [.. Missing(existing, folder).Select(StoreManifest.ShardName)] : [];
+        if (existing is not null)
         {
-            How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = (int)Math.Clamp(options.ShardBytes / BytesPerPicture(request, extractor) / 16 * 16, 16, 4096),
-        };
-        manifest.Write(folder);
-        WriteShards(manifest, items, extractor, folder, options, report, cancellation);
-        return new(Finish(manifest, items, folder), AlreadyThere: false);
+            extractor = new(backbone.Net, diffusion, WithinReach(existing, folder, backbone), device); // all that the store was made with, which may be more than is asked for now
+        }
+        else
+        {
+            how["batch"] = options.BatchFor(request);
+            existing = new() { How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = options.ShardPictures(request, extractor.Layout) };
+            Directory.CreateDirectory(folder);
+            existing.Write(folder);
+        }
+        WriteShards(existing, items, extractor, folder, options, report, cancellation);    // with the batch and shard sizes it was begun with
+        return new ExtractSummary(Finish(existing, items, folder), AlreadyThere: false) { Remade = remade }.Under(options);
     }
 
+    /// <summary>The store in a folder where it is finished and holds what is asked for, so that <see cref="Run"/> has nothing to do; else null.</summary>
+    /// <exception cref="FeatureStoreException">The folder holds features that were made differently.</exception>
+    public static ExtractSummary? Held(Backbone backbone, ExtractItems items, FeatureRequest request, string folder) =>
+        StoreMatch.Find(folder, How(backbone, items, request)) is { Complete: true } existing && IsWhole(existing, folder) ? new(existing, AlreadyThere: true) : null;
+
     /// <summary>Bytes that one picture's features take in a store.</summary>
-    public static long BytesPerPicture(FeatureRequest request, FeatureExtractor extractor) =>
-        request.Names.Sum(name => request.Shape(name, extractor.Layout).Aggregate(1L, (a, b) => a * b)) * request.StoredAs.Size();
+    public static long BytesPerPicture(FeatureRequest request, UNetLayout layout) =>
+        request.Names.Sum(name => request.Shape(name, layout).Aggregate(1L, (a, b) => a * b)) * request.StoredAs.Size();
 
     internal static JsonObject How(Backbone backbone, ExtractItems items, FeatureRequest request) => new()
     {
@@ -64,30 +77,9 @@ public static class Extract
         ["features"] = request.ToJson(),
     };
 
-    static void RefuseDifferent(string folder, JsonObject how, StoreManifest existing, FeatureRequest request)
-    {
-        var (mine, theirs) = (how.DeepClone().AsObject(), existing.How.DeepClone().AsObject());
-        foreach (var side in (JsonObject[])[mine, theirs])
-        {
-            side.Remove("batch");                                                          // it does not change what the features are
-            ((JsonObject)side["data"]!).Remove("name");                                    // the list's hash says what they are of, wherever they lie now
-        }
-        if (existing.Complete && existing.Request.Holds(request))
-        {
-            mine.Remove("features");
-            theirs.Remove("features");
-        }
-        var differences = StoreManifest.Differences(mine, theirs);
-        if (differences.Count > 0)
-        {
-            throw new FeatureStoreException($"{folder} holds features that were made differently: {string.Join("; ", differences.Take(6))}. Choose another folder, or delete this one.");
-        }
-    }
-
     static void WriteShards(StoreManifest manifest, ExtractItems items, FeatureExtractor extractor, string folder, ExtractOptions options, Action<Progress>? report, CancellationToken cancellation)
     {
-        var fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest.How.ToJsonString())));
-        int[] missing = [.. Enumerable.Range(0, manifest.Shards).Where(shard => !Exists(folder, shard, fingerprint))];
+        var missing = Missing(manifest, folder);
         int Size(int shard) => Math.Min(manifest.ShardPictures, manifest.Pictures - shard * manifest.ShardPictures);
         long done = manifest.Pictures - missing.Sum(shard => (long)Size(shard));
         var meter = new ProgressMeter("extract", "pictures", done, manifest.Pictures, report);
@@ -96,23 +88,23 @@ public static class Extract
             var part = items.Items.Skip(shard * manifest.ShardPictures).Take(Size(shard)).ToArray();
             var writer = new ShardWriter(extractor, items.Set, part, shard * manifest.ShardPictures, (int)manifest.How["batch"]!, options);
             writer.Fill(count => meter.Report(done += count), cancellation);
-            writer.Write(Path.Combine(folder, StoreManifest.ShardName(shard)), fingerprint);
+            writer.Write(Path.Combine(folder, StoreManifest.ShardName(shard)), Fingerprint(manifest));
         }
     }
 
-    static bool Exists(string folder, int shard, string fingerprint)
+    static string Fingerprint(StoreManifest manifest) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest.How.ToJsonString())));
+
+    static int[] Missing(StoreManifest manifest, string folder)
     {
-        var path = Path.Combine(folder, StoreManifest.ShardName(shard));
-        if (!File.Exists(path))
-        {
-            return false;
-        }
-        using var file = CheckpointFile.Open(path);
-        return file.Metadata.GetValueOrDefault(ShardWriter.FingerprintKey) == fingerprint
-            ? true : throw new FeatureStoreException($"{path} is of another extraction than the folder's manifest; delete the folder and extract again");
+        var fingerprint = Fingerprint(manifest);
+        return [.. Enumerable.Range(0, manifest.Shards).Where(shard => !ShardWriter.IsWhole(Path.Combine(folder, StoreManifest.ShardName(shard)), fingerprint, manifest.Request))];
     }
 
-    // The rows' file and the complete manifest, from what the shards say.
+    static bool IsWhole(StoreManifest manifest, string folder) => File.Exists(Path.Combine(folder, StoreManifest.RowsFile)) && Missing(manifest, folder).Length == 0;
+
+    static FeatureRequest WithinReach(StoreManifest manifest, string folder, Backbone backbone) => manifest.Request.Blocks[^1] <= backbone.Net.Last ? manifest.Request
+        : throw new FeatureStoreException($"{folder} lacks {string.Join(", ", Missing(manifest, folder).Take(4).Select(StoreManifest.ShardName))}, which hold more than is asked for now; extract all that it held to make them again: blocks {string.Join(",", manifest.Request.Blocks)}");
+
     /// <summary>Writes rows.jsonl and the completed manifest, once all shards are there.</summary>
     internal static StoreManifest Finish(StoreManifest manifest, ExtractItems items, string folder)
     {

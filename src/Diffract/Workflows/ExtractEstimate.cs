@@ -16,6 +16,7 @@ public sealed record ExtractEstimate(int Pictures, int Passes, double SecondsPer
     /// <summary>Runs one batch twice and times the second time; writes nothing.</summary>
     public static ExtractEstimate Measure(Backbone backbone, ExtractItems items, FeatureRequest request, ExtractOptions options, Device? device = null)
     {
+        options.Check();
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
         var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
         var batch = Math.Min(options.BatchFor(request), items.Items.Count);
@@ -28,7 +29,7 @@ public sealed record ExtractEstimate(int Pictures, int Passes, double SecondsPer
         }
         Once();
         var each = Once() / batch;
-        var bytes = Extract.BytesPerPicture(request, extractor);
+        var bytes = Extract.BytesPerPicture(request, extractor.Layout);
         using var process = Process.GetCurrentProcess();
         return new(items.Items.Count, request.Passes, each, each * items.Items.Count, bytes * items.Items.Count, process.PeakWorkingSet64 + Math.Min(64 << 20, bytes * items.Items.Count), backbone.Loaded?.Store.PackedBytes ?? 0, batch);
     }

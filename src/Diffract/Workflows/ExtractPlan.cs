@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Diffract.Data;
 using Diffract.Features;
+using Diffract.Models;
 
 namespace Diffract.Workflows;
 
@@ -10,9 +11,13 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
 {
     /// <summary>Labelled pictures with their splits resolved; of a set without any labels, all pictures.</summary>
     /// <param name="limit">At most so many pictures of each split, spread evenly over the set; null takes all.</param>
-    /// <exception cref="PictureException">The set cannot be split; see <see cref="Splits.Resolve"/>.</exception>
+    /// <exception cref="PictureException">The set cannot be split; see <see cref="Splits.Resolve"/>.</exception> <exception cref="ArgumentException">The limit is below 1.</exception>
     public static ExtractItems Of(PictureSet set, PictureSet? test = null, ulong seed = 0, int? limit = null)
     {
+        if (limit < 1)
+        {
+            throw new ArgumentException($"limit {limit}: expected 1 picture of each split or more; leave it out for all");
+        }
         if (test is null && set.Items.All(item => item.Class < 0))
         {
             return new(set, Limited(set.Items.Select((_, i) => (i, PictureSplit.None)), limit), "The pictures have no labels.");
@@ -66,10 +71,33 @@ public sealed record ExtractOptions
     public int? BatchSize { get; init; }
     /// <summary>Bytes of features a shard, about; a store that is taken up again keeps its own.</summary>
     public long ShardBytes { get; init; } = 64 << 20;
+    /// <summary>Multiply-adds of the net a shard, about, which a run that was stopped may have lost: 50 s at 100 GFLOP/s. A shard has 64 pictures or a batch even so.</summary>
+    public long ShardWork { get; init; } = 2_500_000_000_000;
     /// <summary>Threads that read and decode.</summary>
     public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount);
     /// <summary>Stop at the first picture that cannot be read, instead of leaving it out.</summary>
     public bool Strict { get; init; }
 
     public int BatchFor(FeatureRequest request) => BatchSize ?? ((long)request.Height * request.Width) switch { < 64 * 64 => 64, < 128 * 128 => 16, _ => 4 };
+
+    /// <summary>Pictures a shard. It depends on the net and the request alone, not on the machine, so that a store has the same bytes everywhere.</summary>
+    internal int ShardPictures(FeatureRequest request, UNetLayout layout)
+    {
+        var work = request.Passes * PassCost.MultiplyAdds(layout, request.Blocks[^1], request.Height, request.Width);
+        var affordable = Math.Max(ShardWork / work, Math.Max(64, BatchFor(request)));
+        return (int)Math.Clamp(Math.Min(ShardBytes / Extract.BytesPerPicture(request, layout), affordable) / 16 * 16, 16, 4096);
+    }
+
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
+    internal void Check()
+    {
+        if (BatchSize < 1)
+        {
+            throw new ArgumentException($"batch {BatchSize}: expected 1 picture a pass or more");
+        }
+        if (Workers < 1)
+        {
+            throw new ArgumentException($"workers {Workers}: expected 1 thread or more");
+        }
+    }
 }

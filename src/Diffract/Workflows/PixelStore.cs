@@ -13,9 +13,25 @@ namespace Diffract.Workflows;
 /// </summary>
 public static class PixelStore
 {
-    /// <summary>Writes the store; one that is there already and holds the same pictures is left.</summary>
+    /// <summary>As <see cref="Write"/>, and opens the store.</summary>
     public static FeatureStore Make(ExtractItems items, int size, string folder)
     {
+        Write(items, size, folder);
+        return FeatureStore.Open(folder);
+    }
+
+    /// <summary>Writes the store; one that is there already and holds the same pictures is left.</summary>
+    /// <param name="size">Side in pixels, 1 to 1024.</param>
+    /// <exception cref="FeatureStoreException">The folder holds another store; the message says what differs.</exception>
+    /// <exception cref="PictureException">With <see cref="ExtractOptions.Strict"/>: a picture cannot be read. Always: no picture can.</exception>
+    public static ExtractSummary Write(ExtractItems items, int size, string folder, ExtractOptions? options = null, Action<Progress>? report = null, CancellationToken cancellation = default)
+    {
+        options ??= new();
+        options.Check();
+        if (size is < 1 or > 1024)
+        {
+            throw new ArgumentException($"{size} pixels: expected a side of 1 to 1024");
+        }
         var request = new FeatureRequest { T = [0], Blocks = [1], Pools = [0], Height = size, Width = size };
         var how = new JsonObject
         {
@@ -25,15 +41,22 @@ public static class PixelStore
             ["features"] = request.ToJson(),
             ["batch"] = 64,
         };
-        if (File.Exists(Path.Combine(folder, StoreManifest.File)) && StoreManifest.Read(folder) is { Complete: true } existing && StoreManifest.Differences(how, existing.How).Count == 0)
+        var existing = StoreMatch.Find(folder, how);
+        var shard = Path.Combine(folder, StoreManifest.ShardName(0));
+        if (existing is { Complete: true } && ShardWriter.IsWhole(shard, "", request))
         {
-            return FeatureStore.Open(folder);
+            return new ExtractSummary(existing, AlreadyThere: true).Under(options);
         }
         Directory.CreateDirectory(folder);
         var (values, labels, splits, places, hashes, failures) = (new List<byte[]>(), new List<long>(), new List<long>(), new List<long>(), new List<byte>(), new List<string[]>());
-        var loader = new LoaderOptions { Height = size, Width = size, BatchSize = 64, Workers = Environment.ProcessorCount };
-        foreach (var batch in BatchLoader.Load(items.Set, [.. items.Items.Select(item => new LoadRequest(item.Item))], loader))
+        var meter = new ProgressMeter("extract", "pictures", 0, items.Items.Count, report);
+        var loader = new LoaderOptions { Height = size, Width = size, BatchSize = 64, Workers = options.Workers };
+        foreach (var batch in BatchLoader.Load(items.Set, [.. items.Items.Select(item => new LoadRequest(item.Item))], loader, cancellation))
         {
+            if (options.Strict && batch.Failures is [var first, ..])
+            {
+                throw first.Error;
+            }
             var each = new float[batch.Pictures.Count * 3 * size * size];
             batch.Normalise(each);
             values.Add(MemoryMarshal.AsBytes(each.AsSpan()).ToArray());
@@ -42,15 +65,16 @@ public static class PixelStore
             places.AddRange(batch.Pictures.Select(p => (long)p.Request));
             hashes.AddRange(batch.Pictures.SelectMany(p => Convert.FromHexString(p.Hash.ToString())));
             failures.AddRange(batch.Failures.Select(failure => new[] { items.Set.Items[failure.Item].Path, failure.Error.Message }));
+            meter.Report(labels.Count + failures.Count);
         }
-        SafetensorsWriter.Write(Path.Combine(folder, StoreManifest.ShardName(0)),
+        SafetensorsWriter.Write(shard,
         [
             new(request.Names.Single().ToString(), DType.Float32, [labels.Count, 3, size, size], stream => values.ForEach(part => stream.Write(part))),
             SafetensorsEntry.Of("label", [labels.Count], [.. labels]), SafetensorsEntry.Of("split", [splits.Count], [.. splits]),
             SafetensorsEntry.Of("item", [places.Count], [.. places]), SafetensorsEntry.Of("hash", DType.UInt8, [places.Count, 16], hashes.ToArray()),
         ], ShardWriter.Metadata("", failures));
-        Extract.Finish(new StoreManifest { How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = items.Items.Count }, items, folder);
-        return FeatureStore.Open(folder);
+        var manifest = new StoreManifest { How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = items.Items.Count };
+        return new(Extract.Finish(manifest, items, folder), AlreadyThere: false) { Remade = existing is null ? [] : [StoreManifest.ShardName(0)] };
     }
 
     /// <summary>Logistic regression on all pixels. They tell so little one by one that only strong penalties come into question.</summary>

@@ -74,6 +74,26 @@ sealed class ShardWriter(FeatureExtractor extractor, PictureSet set, (int Item, 
     public static IEnumerable<(string Path, string Error)> Failures(CheckpointFile shard) =>
         JsonSerializer.Deserialize<string[][]>(shard.Metadata.GetValueOrDefault(FailuresKey, "[]"))!.Select(pair => (pair[0], pair[1]));
 
+    /// <summary>True where a shard is there with all its maps; its directory alone is read.</summary>
+    /// <exception cref="FeatureStoreException">It belongs to another extraction.</exception>
+    public static bool IsWhole(string path, string fingerprint, FeatureRequest request)
+    {
+        if (!File.Exists(path))
+        {
+            return false;
+        }
+        try
+        {
+            using var file = CheckpointFile.Open(path);
+            return file.Metadata.GetValueOrDefault(FingerprintKey) == fingerprint ? request.Names.All(name => file.Tensors.ContainsKey(name.ToString()))
+                : throw new FeatureStoreException($"{path} is of another extraction than the folder's manifest; delete the folder and extract again");
+        }
+        catch (CheckpointException)                                                        // cut short or overwritten: made again
+        {
+            return false;
+        }
+    }
+
     static int Elements(FeatureExtractor extractor, FeatureName name) => checked((int)extractor.Request.Shape(name, extractor.Layout).Aggregate(1L, (a, b) => a * b));
 
     SafetensorsEntry Map(FeatureName name, float[] values, int rows)

@@ -65,7 +65,7 @@ public class ExtractTests
 
         Assert.Contains("features.seed: 0 in the store, 9 asked for", seed.Message);
         Assert.Contains("model.sha256", model.Message);
-        Assert.Contains("data.", data.Message);
+        Assert.Contains("data: another list of pictures", data.Message);
         Assert.Equal(before, TemporaryFolder.Contents(folder["store"]));
     }
 
@@ -111,5 +111,82 @@ public class ExtractTests
         Assert.Throws<CheckpointException>(() => FeatureStore.Open(folder["store"]));
         File.Delete(shard);
         Assert.Throws<CheckpointException>(() => FeatureStore.Open(folder["store"]));
+    }
+
+    [Fact]
+    public void Missing_and_damaged_shards_of_a_finished_store_are_made_again()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var items = ExtractItems.Of(TinyNet.Pictures());
+        var shards = Small with { ShardBytes = 1 };
+        Extract.Run(tiny.Backbone, items, TinyNet.Request, folder["store"], shards);
+        var before = TemporaryFolder.Contents(folder["store"]);
+        var less = TinyNet.Request with { T = [50], Pools = [4] };
+
+        File.Delete(folder["store/shard-00001.safetensors"]);
+        File.WriteAllBytes(folder["store/shard-00003.safetensors"], File.ReadAllBytes(folder["store/shard-00003.safetensors"])[..^100]);
+        Assert.Null(Extract.Held(tiny.Backbone, items, less, folder["store"]));
+        var summary = Extract.Run(tiny.Backbone, items, less, folder["store"], shards);
+
+        Assert.False(summary.AlreadyThere);
+        Assert.Equal(["shard-00001.safetensors", "shard-00003.safetensors"], summary.Remade);
+        Assert.Equal(before, TemporaryFolder.Contents(folder["store"]));
+        Assert.True(Extract.Held(tiny.Backbone, items, less, folder["store"])!.AlreadyThere);
+    }
+
+    [Fact]
+    public void A_shard_has_no_more_pictures_than_a_stop_may_cost()
+    {
+        using var tiny = new TinyNet();
+        var options = Small with { ShardWork = 1 };
+        Assert.Equal(64, options.ShardPictures(TinyNet.Request, tiny.Net.Layout));
+        Assert.Equal(128, (options with { BatchSize = 128 }).ShardPictures(TinyNet.Request, tiny.Net.Layout));
+        Assert.Equal(3840, Small.ShardPictures(TinyNet.Request, tiny.Net.Layout));           // 64 MiB of features
+        Assert.Equal(64, new ExtractOptions().ShardPictures(new() { T = [90], Blocks = [24], Height = 256, Width = 256 }, new(new())));
+    }
+
+    [Fact]
+    public void Strict_refuses_a_finished_store_that_lacks_pictures()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var whole = TinyNet.Pictures();
+        var items = ExtractItems.Of(new PictureSet(whole.Name, whole.ClassNames, [.. whole.Items], [], i => i == 7 ? [1, 2, 3] : whole.ReadBytes(i)));
+        Extract.Run(tiny.Backbone, items, TinyNet.Request, folder["store"], Small);
+
+        var error = Assert.Throws<PictureException>(() => Extract.Run(tiny.Backbone, items, TinyNet.Request, folder["store"], Small with { Strict = true }));
+
+        Assert.Contains(whole.Items[7].Path, error.Message);
+    }
+
+    [Fact]
+    public void A_refusal_names_only_what_the_store_lacks()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var items = ExtractItems.Of(TinyNet.Pictures());
+        Extract.Run(tiny.Backbone, items, TinyNet.Request with { Flip = true, Draws = 2 }, folder["store"], Small);
+        string Refused(FeatureRequest request, ExtractItems asked) => Assert.Throws<FeatureStoreException>(() => Extract.Run(tiny.Backbone, asked, request, folder["store"], Small)).Message;
+
+        Assert.Equal($"{folder["store"]} holds other features: features.blocks: 3 asked for, the store holds 4, 5. Choose another folder, or delete this one.",
+            Refused(TinyNet.Request with { T = [200], Blocks = [3], Pools = [4] }, items));
+        var list = Refused(TinyNet.Request, ExtractItems.Of(TinyNet.Pictures(), limit: 5));
+        Assert.Contains("another list of pictures, 60 in the store, 10 asked for", list);
+        Assert.DoesNotContain("Sha256", list);
+        Assert.True(Extract.Run(tiny.Backbone with { Name = "renamed.safetensors" }, items, TinyNet.Request, folder["store"], Small).AlreadyThere);
+    }
+
+    [Fact]
+    public void Numbers_out_of_range_are_refused_before_anything_is_written()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var set = TinyNet.Pictures();
+        Assert.Contains("limit -3", Assert.Throws<ArgumentException>(() => ExtractItems.Of(set, limit: -3)).Message);
+        Assert.Contains("limit 0", Assert.Throws<ArgumentException>(() => ExtractItems.Of(set, limit: 0)).Message);
+        Assert.Contains("batch 0", Assert.Throws<ArgumentException>(() => Extract.Run(tiny.Backbone, ExtractItems.Of(set), TinyNet.Request, folder["store"], new() { BatchSize = 0 })).Message);
+        Assert.Contains("workers 0", Assert.Throws<ArgumentException>(() => Extract.Run(tiny.Backbone, ExtractItems.Of(set), TinyNet.Request, folder["store"], new() { Workers = 0 })).Message);
+        Assert.False(Directory.Exists(folder["store"]));
     }
 }

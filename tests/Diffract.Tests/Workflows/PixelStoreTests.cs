@@ -30,4 +30,37 @@ public class PixelStoreTests
         using var again = PixelStore.Make(ExtractItems.Of(set), 16, folder["pixels"]);
         Assert.Equal(written, File.GetLastWriteTimeUtc(folder["pixels/shard-00000.safetensors"]));
     }
+
+    [Fact]
+    public void A_store_of_anything_else_is_refused_and_left_as_it_is()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var items = ExtractItems.Of(TinyNet.Pictures());
+        Extract.Run(tiny.Backbone, items, TinyNet.Request, folder["store"]);
+        var before = TemporaryFolder.Contents(folder["store"]);
+
+        var refused = Assert.Throws<FeatureStoreException>(() => PixelStore.Make(items, 16, folder["store"]));
+
+        Assert.Contains("model.sha256: tiny.safetensors (aaaaaaaaaaaa...) in the store, raw pixels (000000000000...) asked for", refused.Message);
+        Assert.Equal(before, TemporaryFolder.Contents(folder["store"]));
+    }
+
+    [Fact]
+    public void A_damaged_shard_is_made_again_and_strict_stops_at_what_cannot_be_read()
+    {
+        using var folder = new TemporaryFolder();
+        var whole = TinyNet.Pictures();
+        var items = ExtractItems.Of(new PictureSet(whole.Name, whole.ClassNames, [.. whole.Items], [], i => i == 7 ? [1, 2, 3] : whole.ReadBytes(i)));
+        Assert.Throws<PictureException>(() => PixelStore.Write(items, 16, folder["strict"], new() { Strict = true }));
+        PixelStore.Write(items, 16, folder["pixels"]);
+        var before = TemporaryFolder.Contents(folder["pixels"]);
+
+        File.WriteAllBytes(folder["pixels/shard-00000.safetensors"], File.ReadAllBytes(folder["pixels/shard-00000.safetensors"])[..^100]);
+        var summary = PixelStore.Write(items, 16, folder["pixels"]);
+
+        Assert.Equal(["shard-00000.safetensors"], summary.Remade);
+        Assert.Equal(before, TemporaryFolder.Contents(folder["pixels"]));
+        Assert.Throws<PictureException>(() => PixelStore.Write(items, 16, folder["pixels"], new() { Strict = true }));
+    }
 }
