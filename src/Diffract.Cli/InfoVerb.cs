@@ -20,7 +20,7 @@ static class InfoVerb
             var (path, group) = UNetLoader.Split(arguments.GetValue(checkpoint)!);
             if (Directory.Exists(path))
             {
-                return WriteStore(path);
+                return WriteStore(path, arguments.GetValue(json));
             }
             using var file = CheckpointFile.Open(ModelCache.Resolve(path));
             var (weights, trouble) = Weights(file, group);
@@ -58,9 +58,14 @@ static class InfoVerb
         }
     }
 
-    static int WriteStore(string folder)
+    static int WriteStore(string folder, bool json)
     {
         var store = StoreManifest.Read(folder);
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(new { Store = folder, store.Complete, store.Pictures, Failures = store.Failures.Count, Classes = store.ClassNames, store.Shards, store.How }, JsonOutput.Options));
+            return 0;
+        }
         Console.WriteLine(Text($"{folder}: a feature store, {(store.Complete ? "complete" : "not finished")}: {store.Pictures:n0} pictures of {store.ClassNames.Count} classes in {store.Shards} shards"));
         Console.WriteLine(store.How.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
         return 0;
@@ -130,12 +135,12 @@ static class InfoVerb
     {
         foreach (var (key, value) in file.Metadata)
         {
-            Console.WriteLine($"{key}: {(value.Length > 400 ? value[..400] + "..." : value)}");
+            Console.WriteLine($"{CheckpointException.Plain(key)}: {CheckpointException.Plain(value, 400)}");
         }
         var table = new TextTable("tensor", "type", "shape");
         foreach (var (name, tensor) in weights)
         {
-            table.Add(name, tensor.DType.ToString().ToLowerInvariant(), $"({string.Join(", ", tensor.Shape)})");
+            table.Add(CheckpointException.Plain(name), tensor.DType.ToString().ToLowerInvariant(), $"({string.Join(", ", tensor.Shape)})");
         }
         Console.WriteLine();
         table.Write(Console.Out);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Diffract.Features;
 using Diffract.Workflows;
 
 namespace Diffract.Cli;
@@ -17,6 +18,10 @@ static class PredictVerb
         var verb = new Command("predict", "Labels and probabilities for pictures") { backbone.Model, backbone.Config, backbone.Device, head, draws, top, json, pictures };
         verb.SetAction(arguments =>
         {
+            if (arguments.GetValue(top) is < 1 and var classes)
+            {
+                throw new ArgumentException($"--top {classes}: expected 1 class or more");
+            }
             using var trained = TrainedHead.Open(arguments.GetValue(head)!);
             using var net = backbone.Open(arguments, trained.DeepestBlock, trained.Features.Precision);
             var failed = false;
@@ -39,7 +44,7 @@ static class PredictVerb
         }
         else if (prediction.Error is { } error)
         {
-            Console.Error.WriteLine($"{prediction.Picture}: {error}");
+            Console.Error.WriteLine(StoreManifest.Named(prediction.Picture, error));
         }
         else
         {

@@ -9,6 +9,8 @@ namespace Diffract.Features;
 /// <summary>Which features of each picture are wanted.</summary>
 public sealed record FeatureRequest
 {
+    const int MostSide = 8192;
+
     /// <summary>Noise steps, ascending, from 0.</summary>
     public required IReadOnlyList<int> T { get; init; }
     /// <summary>Blocks in the papers' numbering, ascending, from 1.</summary>
@@ -80,9 +82,13 @@ public sealed record FeatureRequest
         {
             faults.Add($"size {Height}x{Width}: this net takes multiples of {stride}");
         }
+        if (Height > MostSide || Width > MostSide)
+        {
+            faults.Add($"size {Height}x{Width}: expected at most {MostSide} pixels a side");
+        }
         if (Draws is < 1 or > 100_000)
         {
-            faults.Add($"draws {Draws}: expected at least 1");
+            faults.Add($"draws {Draws}: expected 1 to 100000");
         }
         if (Class is { } label && (layout.Config.Classes is not { } classes || label < 0 || label >= classes))
         {

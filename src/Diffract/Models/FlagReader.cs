@@ -35,8 +35,8 @@ sealed class FlagReader(JsonElement json, string where)
             ChannelMult = mult,
             AttentionFactors = AttentionFactors(size),
             NumHeads = Integer("num_heads", 4, 1, 1024),
-            NumHeadsUpsample = OrNull(Integer("num_heads_upsample", -1, -1, 1024)),
-            NumHeadChannels = OrNull(Integer("num_head_channels", -1, -1, 65536)),
+            NumHeadsUpsample = OrNull("num_heads_upsample", 1024),
+            NumHeadChannels = OrNull("num_head_channels", 65536),
             NewAttentionOrder = Boolean("use_new_attention_order", false),
             ScaleShiftNorm = Boolean("use_scale_shift_norm", true),
             ResblockUpdown = Boolean("resblock_updown", false),
@@ -53,7 +53,16 @@ sealed class FlagReader(JsonElement json, string where)
         return _faults.Count == 0 ? config : throw new UNetConfigException($"{where}: {string.Join("; ", _faults)}");
     }
 
-    static int? OrNull(int value) => value <= 0 ? null : value;
+    // -1 is guided-diffusion's way to leave it out.
+    int? OrNull(string name, int high)
+    {
+        var value = Integer(name, -1, -1, high);
+        if (value == 0)
+        {
+            _faults.Add($"{name} is 0, expected an integer in 1..{high}, or -1 to leave it out");
+        }
+        return value < 1 ? null : value;
+    }
 
     void CheckWidths(UNetConfig config)
     {

@@ -80,12 +80,24 @@ public sealed record UNetConfig
     {
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllText(path));
+            using var document = JsonDocument.Parse(ReadText(path));
             return Parse(document.RootElement, path);
         }
         catch (JsonException exception)
         {
             throw new UNetConfigException($"{path}: not JSON: {exception.Message}");
+        }
+    }
+
+    internal static string ReadText(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new UNetConfigException($"{path}: {(File.Exists(path) ? $"cannot be read: {exception.Message}" : "there is no such file")}; expected a JSON file of guided-diffusion's flags");
         }
     }
 }

@@ -9,6 +9,9 @@ public static class UNetFile
     /// <summary>Key of the safetensors metadata under which guided-diffusion's flags stand.</summary>
     public const string ConfigKey = "diffract.unet", ScheduleKey = "diffract.noise_schedule";
 
+    /// <summary>Key under which stands how the file was made, and what that begins with where the weights are random.</summary>
+    internal const string MadeWithKey = "diffract.made_with", RandomWeights = "random weights";
+
     /// <summary>Writes a net's weights with its configuration.</summary>
     /// <param name="entries">Tensors under the checkpoint's names.</param>
     /// <param name="facts">Further strings to keep: how it was made.</param>
@@ -40,6 +43,10 @@ public static class UNetFile
             throw new UNetConfigException($"{file.Path}: its metadata '{ConfigKey}' is not JSON: {exception.Message}");
         }
     }
+
+    /// <summary>Where the weights come from, for people.</summary>
+    internal static string Origin(CheckpointFile file) =>
+        file.Metadata.GetValueOrDefault(MadeWithKey, "").StartsWith(RandomWeights, StringComparison.Ordinal) ? RandomWeights : "pre-trained with Diffract";
 
     public static string Schedule(CheckpointFile file) => file.Metadata.GetValueOrDefault(ScheduleKey, "linear");
 }

@@ -13,7 +13,7 @@ sealed record UNetFlags(UNetConfig Config, string Schedule, int Steps, double Ti
     {
         try
         {
-            var json = JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new UNetConfigException($"{path}: expected a JSON object of guided-diffusion's flags");
+            var json = JsonNode.Parse(UNetConfig.ReadText(path)) as JsonObject ?? throw new UNetConfigException($"{path}: expected a JSON object of guided-diffusion's flags");
             Fill(json, "image_size", json["large_size"]);                                  // an upsampler's name for it
             Fill(json, "in_channels", fromShapes?.InChannels);
             Fill(json, "num_classes", fromShapes?.Classes);

@@ -80,7 +80,7 @@ public static class UNetLoader
                 : throw new CheckpointException($"{file.Path}: holds {nets.Count} nets. Name one: {string.Join(" or ", nets.Take(4).Select(net => $"{file.Path}#{net}"))} (features come from the averaged weights, ema)");
         }
         var weights = file.Under(group);
-        return weights.Count > 0 ? weights : throw new CheckpointException($"{file.Path}: there is nothing under '{group}'; there is {string.Join(", ", file.Groups.Take(8))}");
+        return weights.Count > 0 ? weights : throw new CheckpointException($"{file.Path}: there is nothing under '{group}'; {(file.Groups.Count > 0 ? $"there is {string.Join(", ", file.Groups.Take(8))}" : "its tensors lie under no such name: leave out what follows the '#'")}");
     }
 
     /// <summary>"FILE#group" into its parts; a file whose own name has a '#' is left whole.</summary>

@@ -46,7 +46,7 @@ public static class UNetRecognizer
         {
             own = own with { OutChannels = shapes.OutChannels };
             CheckAgreement(own, shapes, "its own metadata", file.Path);
-            return Checked(new(own, $"{Kind(own)}, pre-trained with Diffract", UNetFile.Schedule(file), []), file.Path);
+            return Checked(new(own, $"{Kind(own)}, {UNetFile.Origin(file)}", UNetFile.Schedule(file), []), file.Path);
         }
         return Checked(Complete(shapes, file.Path), file.Path);
     }

@@ -19,11 +19,12 @@ public static class EvaluateHead
 {
     /// <summary>Accuracy on the test rows of a store, or on all of one without splits.</summary>
     /// <param name="averageLooks">Average logits over the store's views and draws.</param>
-    /// <exception cref="Heads.HeadConfigException">The store was made with another backbone.</exception> <exception cref="FeatureStoreException">It lacks what the head reads, or labels.</exception>
-    /// <param name="backbone">Built as far as the head needs; for a head with feedback only.</param>
-    public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null)
+    /// <exception cref="Heads.HeadConfigException">The store was made with another backbone.</exception> <exception cref="FeatureStoreException">It was made at another size or for another class, lacks what the head reads, or lacks labels.</exception>
+    /// <param name="backbone">Built as far as the head needs; for a head with feedback only.</param> <param name="note">Called with what differs from the head's training and may move the result a little.</param>
+    public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null, Action<string>? note = null)
     {
         head.CheckBackbone((string)store.Manifest.How["model"]!["sha256"]!, (string)store.Manifest.How["model"]!["name"]!);
+        CheckMaking(head.Features, store, note);
         var map = store.Manifest.ClassNames.Select(name => head.ClassNames.ToList().IndexOf(name)).ToArray();
         if (map.Where((to, from) => to != from).Any() || map.Length != head.ClassNames.Count)
         {
@@ -43,12 +44,34 @@ public static class EvaluateHead
     /// <param name="draws">Draws of noise that logits are averaged over.</param>
     /// <returns>In the order of the paths; a picture that cannot be read has an error and no probabilities.</returns>
     public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<string> paths, int draws = 1, Device? device = null) =>
-        Predict(head, backbone, paths.Select(path => (path, (Func<byte[]>)(() => File.ReadAllBytes(path)))), draws, device);
+        Predict(head, backbone, paths.Select(path => (path, (Func<byte[]>)(() => ReadFile(path)))), draws, device);
 
     /// <summary>Probabilities for pictures of a set; otherwise as the form for files.</summary>
     /// <param name="items">Their places in the set.</param> <param name="draws">Draws of noise that logits are averaged over.</param>
     public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, PictureSet set, IEnumerable<int> items, int draws = 1, Device? device = null) =>
         Predict(head, backbone, items.Select(item => (set.Items[item].Path, (Func<byte[]>)(() => set.ReadBytes(item)))), draws, device);
+
+    static byte[] ReadFile(string path) => File.Exists(path) ? File.ReadAllBytes(path)
+        : throw new PictureException(Directory.Exists(path) ? $"{path}: is a folder; name the picture files in it" : $"{path}: there is no such file");
+
+    // Pictures of another size, or told another class, are other features; rounding and the turning of some pictures are small changes.
+    static void CheckMaking(FeatureRequest trained, FeatureStore store, Action<string>? note)
+    {
+        static string Class(int? label) => label is { } c ? $"class {c}" : "no class";
+        var made = store.Request;
+        if ((made.Height, made.Width, made.Class) != (trained.Height, trained.Width, trained.Class))
+        {
+            throw new FeatureStoreException($"{store.Folder} was made at {made.Height}x{made.Width} pixels with {Class(made.Class)}, the head was trained at {trained.Height}x{trained.Width} with {Class(trained.Class)}; extract the pictures as those it was trained on");
+        }
+        if (made.Precision != trained.Precision)
+        {
+            note?.Invoke($"{store.Folder} was computed in {made.Precision}, what the head was trained on in {trained.Precision}");
+        }
+        if (made.Exif != trained.Exif)
+        {
+            note?.Invoke($"{store.Folder} {(made.Exif == ExifPolicy.Apply ? "has pictures turned upright, what the head was trained on has not" : "has pictures as they are stored, what the head was trained on has them turned upright")} (EXIF)");
+        }
+    }
 
     static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<(string Path, Func<byte[]> Read)> pictures, int draws, Device? device)
     {

@@ -230,4 +230,11 @@ public sealed class CheckpointFileTests
         Assert.Contains("no such file", Assert.Throws<CheckpointException>(() => CheckpointFile.Open(folder["x.pt"])).Message);
         Assert.Contains("cannot be opened", Assert.Throws<CheckpointException>(() => CheckpointFile.Open(Path.GetTempPath())).Message);
     }
+
+    [Fact]
+    public void Errors_carry_no_escape_codes_from_a_file_and_have_an_end()
+    {
+        Assert.Equal("there is no tensor ?[31mred", new CheckpointException("there is no tensor \u001b[31mred").Message);
+        Assert.Equal(2003, new CheckpointException(new string('a', 100_000)).Message.Length);
+    }
 }

@@ -89,4 +89,12 @@ public class FeatureExtractorTests
         extractor.Extract(x, hashes, (name, map) => maps.Add(name, map.ToArray<float>()));
         return maps;
     }
+
+    [Fact]
+    public void Sizes_have_a_bound()
+    {
+        using var tiny = new TinyNet();
+        using var diffusion = new GaussianDiffusion(NoiseSchedule.Named("linear"));
+        Assert.Contains("size 320000x16: expected at most 8192 pixels a side", Assert.Throws<ArgumentException>(() => new FeatureExtractor(tiny.Net, diffusion, TinyNet.Request with { Height = 320000 })).Message);
+    }
 }

@@ -216,4 +216,23 @@ public class UNetRecognizerTests
             .Select(p => SafetensorsEntry.Of(p.Name, p.Shape, new float[p.Shape.Aggregate(1L, (a, b) => a * b)])));
         return scratch["net.safetensors"];
     }
+
+    [Fact]
+    public void A_configuration_file_that_is_not_there_or_has_heads_of_no_channels_is_refused()
+    {
+        using var scratch = new ScratchFolder();
+        using var file = CheckpointFile.Open(Write(scratch, Small));
+        File.WriteAllText(scratch["zero.json"], """{"image_size": 32, "num_channels": 32, "channel_mult": "1,1,2", "num_head_channels": 0}""");
+
+        Assert.Equal($"{scratch["none.json"]}: there is no such file; expected a JSON file of guided-diffusion's flags", Assert.Throws<UNetConfigException>(() => UNetRecognizer.Recognise(file, scratch["none.json"])).Message);
+        Assert.Contains("num_head_channels is 0, expected an integer in 1..65536", Assert.Throws<UNetConfigException>(() => UNetRecognizer.Recognise(file, scratch["zero.json"])).Message);
+    }
+
+    [Fact]
+    public void A_part_of_a_file_without_parts_is_refused_with_what_to_do()
+    {
+        using var scratch = new ScratchFolder();
+        using var file = CheckpointFile.Open(Write(scratch, Small));
+        Assert.Contains("leave out what follows the '#'", Assert.Throws<CheckpointException>(() => UNetLoader.Weights(file, "a")).Message);
+    }
 }

@@ -80,4 +80,18 @@ public class BenchTests
         Assert.InRange(Assert.Single(NeighboursBench.Search(60, 7, 16, repeat: 1).SecondsPerPicture), 1e-9, 1);
         Assert.InRange(Assert.Single(NeighboursBench.Products(60, 7, 16, repeat: 1).SecondsPerPicture), 1e-9, 1);
     }
+
+    [Fact]
+    public void Random_weights_take_shape_and_schedule_from_a_checkpoint_or_its_flags_and_are_called_random()
+    {
+        using var folder = new ScratchFolder();
+        BenchNets.WriteCheckpoint(folder["cosine.safetensors"], TinyNet.Config, DType.Float32, seed: 1, schedule: "cosine");
+        File.WriteAllText(folder["net.json"], """{"image_size": 32, "num_channels": 32, "num_res_blocks": 1, "channel_mult": "1,2", "attention_resolutions": "16", "noise_schedule": "cosine"}""");
+
+        using var loaded = UNetLoader.Open(folder["cosine.safetensors"]);
+        Assert.EndsWith("random weights", loaded.Recognised.Description);
+        Assert.Equal("cosine", BenchNets.Net(folder["cosine.safetensors"]).Schedule);
+        Assert.Equal("cosine", BenchNets.Net(folder["net.json"]).Schedule);
+        Assert.Equal([1, 2], BenchNets.Config(folder["net.json"]).ChannelMult);
+    }
 }

@@ -167,4 +167,31 @@ public class TrainHeadTests
         Assert.Contains("Extract with --pool 3", pool.Message);
         Assert.Contains("it holds t 50,200, blocks 4,5", block.Message);
     }
+
+    [Fact]
+    public void Features_of_another_size_are_refused_and_other_rounding_is_noted()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny);
+        TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, Quick), folder["head"]);
+        using var trained = TrainedHead.Open(Path.Combine(folder["head"], TrainHead.HeadFileName));
+        FeatureStore Other(string name, FeatureRequest request)
+        {
+            Extract.Run(tiny.Backbone, ExtractItems.Of(TinyNet.Pictures(100, 40)), request, folder[name], new() { BatchSize = 20 });
+            return FeatureStore.Open(folder[name]);
+        }
+        using var large = Other("large", TinyNet.Request with { Height = 32, Width = 32 });
+        using var unturned = Other("unturned", TinyNet.Request with { Exif = ExifPolicy.Ignore });
+        var notes = new List<string>();
+
+        var error = Assert.Throws<FeatureStoreException>(() => EvaluateHead.Run(trained, large));
+        EvaluateHead.Run(trained, unturned, note: notes.Add);
+
+        Assert.Contains("was made at 32x32 pixels with no class, the head was trained at 16x16 with no class", error.Message);
+        Assert.Contains("EXIF", Assert.Single(notes));
+        var named = EvaluateHead.Predict(trained, tiny.Backbone, [folder["store"], folder["none.png"]]).ToList();
+        Assert.Equal([$"{folder["store"]}: is a folder; name the picture files in it", $"{folder["none.png"]}: there is no such file"], named.Select(p => p.Error));
+    }
 }
