@@ -26,14 +26,13 @@ static class StoreMatch
     static List<string> Faults(JsonObject mine, JsonObject theirs, StoreManifest existing)
     {
         var (asked, faults) = (FeatureRequest.FromJson(mine["features"]!), new List<string>());
-        if (!Same("model", "sha256"))
-        {
-            faults.Add($"model.sha256: {Model(theirs)} in the store, {Model(mine)} asked for");
-            Leave("model");
-        }
         if (!Same("data", "listSha256"))
         {
             faults.Add($"data: another list of pictures, {theirs["data"]!["pictures"]} in the store, {mine["data"]!["pictures"]} asked for (other file names, classes or splits: another folder, --limit or --seed?)");
+        }
+        if (!Same("model", "sha256"))
+        {
+            return [$"model.sha256: {Model(theirs)} in the store, {Model(mine)} asked for", .. faults]; // that all else differs goes without saying
         }
         Leave("data");
         Leave("batch");
@@ -44,7 +43,7 @@ static class StoreMatch
         }
         foreach (var side in (JsonObject[])[mine, theirs])
         {
-            (side["model"] as JsonObject)?.Remove("name");
+            side["model"]!.AsObject().Remove("name");
         }
         return [.. faults, .. StoreManifest.Differences(mine, theirs)];
 
