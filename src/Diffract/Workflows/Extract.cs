@@ -19,7 +19,7 @@ public sealed record ExtractSummary(StoreManifest Manifest, bool AlreadyThere)
 /// <summary>Pictures to a feature store: shard by shard, each whole or not at all, so that a run that was stopped goes on where it was.</summary>
 public static class Extract
 {
-    /// <exception cref="FeatureStoreException">The folder holds features that were made differently; the message says what differs.</exception>
+    /// <exception cref="FeatureStoreException">The folder holds features that were made differently, the message says what differs; or features are NaN or infinite.</exception>
     /// <exception cref="PictureException">With <see cref="ExtractOptions.Strict"/>: a picture cannot be read. Always: no picture can.</exception>
     public static ExtractSummary Run(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions? options = null, Device? device = null,
         Action<Progress>? report = null, CancellationToken cancellation = default)
@@ -46,7 +46,15 @@ public static class Extract
             How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = (int)Math.Clamp(options.ShardBytes / BytesPerPicture(request, extractor) / 16 * 16, 16, 4096),
         };
         manifest.Write(folder);
-        WriteShards(manifest, items, extractor, folder, options, report, cancellation);
+        try
+        {
+            WriteShards(manifest, items, extractor, folder, options, report, cancellation);
+        }
+        catch (FeatureStoreException) when (!File.Exists(Path.Combine(folder, StoreManifest.ShardName(0))))
+        {
+            File.Delete(Path.Combine(folder, StoreManifest.File));                         // so that another checkpoint can use the folder
+            throw;
+        }
         return new(Finish(manifest, items, folder), AlreadyThere: false);
     }
 
