@@ -6,13 +6,13 @@ sealed class ListedPictures(SetFiles files, string layout, IReadOnlyList<string>
 {
     const int Named = 3;
 
-    /// <summary>The file that would have labels where there are none; null where the lists themselves have them.</summary>
-    public string? LabelList { get; init; }
-
     readonly List<PictureItem> _items = [];
     readonly Dictionary<string, PictureItem> _seen = [];
     readonly List<PictureItem> _missing = [];
     readonly List<string> _twice = [], _contradicting = [], _warnings = [];
+
+    /// <summary>The file that would have labels where there are none; null where the lists themselves have them.</summary>
+    public string? LabelList { get; init; }
 
     /// <param name="label">Index into the class names, or -1.</param>
     public void Add(string path, int label, PictureSplit split)
