@@ -59,7 +59,7 @@ static class PictureLayout
     }
 
     // An archive often has one folder around everything. It is passed over where the splits lie right below it.
-    static int RootLength(IReadOnlyList<string> paths)
+    public static int RootLength(IReadOnlyList<string> paths)
     {
         int length = paths[0].IndexOf('/') + 1;
         if (length == 0 || SplitOf(paths[0][..(length - 1)]) != PictureSplit.None || !paths.All(path => path.StartsWith(paths[0][..length], StringComparison.Ordinal))) { return 0; }
@@ -79,7 +79,8 @@ static class PictureLayout
     /// <summary>True for the names of splits.</summary>
     public static bool IsSplit(string folder) => SplitOf(folder) != PictureSplit.None;
 
-    static PictureSplit SplitOf(string folder) => folder.ToLowerInvariant() switch
+    /// <summary>The split that a folder's name means; None for other names.</summary>
+    public static PictureSplit SplitOf(string folder) => folder.ToLowerInvariant() switch
     {
         "train" => PictureSplit.Train,
         "val" or "validation" => PictureSplit.Validation,

@@ -39,6 +39,9 @@ public sealed class PictureSet
     /// <summary>How many pictures the set that this is has as published; null where that is not known.</summary>
     public ExpectedCounts? Expected { get; init; }
 
+    /// <summary>Splits that the set says it has; <see cref="Splits.Resolve"/> refuses one without labelled pictures instead of setting others aside in its place.</summary>
+    public IReadOnlyList<DeclaredSplit> Declared { get; init; } = [];
+
     public IReadOnlyList<string> ClassNames { get; }
 
     public IReadOnlyList<PictureItem> Items { get; }
@@ -97,6 +100,7 @@ public sealed class PictureSet
         return new PictureSet(Name, kept, [.. items.Select(i => Items[i] with { Class = Array.BinarySearch(classes, Items[i].Class) })], Warnings, i => ReadBytes(items[i]))
         {
             Layout = Layout,
+            Declared = Declared,
             Expected = classes.Length == ClassNames.Count ? Expected : Layout == "imagenet" ? ImageNetLayout.Expected(kept) : null,
         };
 
@@ -104,7 +108,7 @@ public sealed class PictureSet
     }
 
     /// <summary>The same pictures with other warnings.</summary>
-    internal PictureSet With(IReadOnlyList<string> warnings) => new(Name, ClassNames, Items, warnings, _read) { Layout = Layout, Expected = Expected };
+    internal PictureSet With(IReadOnlyList<string> warnings) => new(Name, ClassNames, Items, warnings, _read) { Layout = Layout, Expected = Expected, Declared = Declared };
 
     /// <summary>
     /// This set followed by the pictures of another as its test split. Classes are matched by name; paths of the other set are put under "test/".
@@ -126,7 +130,15 @@ public sealed class PictureSet
         string[] warnings = own.Length == Items.Count
             ? [.. Warnings, .. test.Warnings]
             : [.. Warnings, .. test.Warnings, $"{Name}: its own {Items.Count - own.Length} test pictures are left out, since {test.Name} is given"];
-        return new PictureSet(Name, names, [.. items], warnings, i => i < own.Length ? ReadBytes(own[i]) : test.ReadBytes(taken[i - own.Length])) { Layout = Layout };
+        return new PictureSet(Name, names, [.. items], warnings, i => i < own.Length ? ReadBytes(own[i]) : test.ReadBytes(taken[i - own.Length]))
+        {
+            Layout = Layout,
+            Declared =                                                                     // of its own parts the training part alone is needed
+            [
+                .. Declared.Where(declared => declared.Split == PictureSplit.Train),
+                new(PictureSplit.Test, $"{test.Name}, given as the test set,", "Put its pictures into one folder a class."),
+            ],
+        };
 
         int Mapped(IReadOnlyList<string> classes, int label) => label < 0 ? label : index[classes[label]];
     }

@@ -15,12 +15,12 @@ public sealed record ResolvedSplits(
 public static class Splits
 {
     /// <summary>
-    /// The set's own splits; where it has no test pictures, its validation pictures are the test pictures; where it has no splits at all,
+    /// The set's own splits; where it has no test part, its validation pictures are the test pictures; where it has neither,
     /// a part of every class is set aside. That choice depends on the seed and each picture's path alone, so a picture added later moves few others.
     /// </summary>
     /// <param name="test">The test pictures, where they lie elsewhere; they take the place of the set's own.</param>
     /// <param name="fraction">Of each class, 0 to 1; at least one picture is set aside and one is left, classes of one picture are left whole.</param>
-    /// <exception cref="PictureException">There are no labelled training or test pictures, or a class is tested that is never trained.</exception>
+    /// <exception cref="PictureException">There are no labelled training or test pictures, a split that the set declares has none, or a class is tested that is never trained.</exception>
     public static ResolvedSplits Resolve(PictureSet set, PictureSet? test = null, ulong seed = 0, double fraction = 0.2)
     {
         if (!(fraction is > 0 and < 1)) { throw new ArgumentOutOfRangeException(nameof(fraction), fraction, "must lie between 0 and 1"); }
@@ -28,6 +28,7 @@ public static class Splits
         var warnings = all.Warnings.Except(set.Warnings).ToList();
         int unlabelled = all.Items.Count(item => item.Class < 0);
         if (unlabelled == all.Items.Count) { throw new PictureException($"{all.Name}: none of its {unlabelled} pictures has a label; put them into one folder a class"); }
+        foreach (var declared in all.Declared) { CheckDeclared(all, declared); }
         if (unlabelled > 0) { warnings.Add($"{all.Name}: {unlabelled} pictures without label are left out of training and testing"); }
 
         var train = Of(PictureSplit.Train, PictureSplit.None);
@@ -77,6 +78,14 @@ public static class Splits
         return BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(text));
     }
 
+    // Setting pictures aside in the place of a split that was meant to be there would give a figure of something else.
+    static void CheckDeclared(PictureSet set, DeclaredSplit declared)
+    {
+        var pictures = set.Items.Where(item => item.Split == declared.Split).ToList();
+        if (pictures.Exists(item => item.Class >= 0)) { return; }
+        throw new PictureException($"{set.Name}: {declared.Where} has {(pictures.Count == 0 ? "no pictures" : $"{pictures.Count} pictures without label and none with")}. {declared.Remedy}");
+    }
+
     static void Check(PictureSet set, List<int> train, List<int> validation, List<int> test, List<string> warnings)
     {
         if (train.Count == 0) { throw new PictureException($"{set.Name}: there are no labelled training pictures"); }
@@ -85,7 +94,7 @@ public static class Splits
         string[] strange = [.. test.Concat(validation).Select(i => set.Items[i].Class).Distinct().Where(label => !trained.Contains(label)).Order().Select(label => set.ClassNames[label])];
         if (strange.Length > 0)
         {
-            throw new PictureException($"{set.Name}: {Listed(strange)} is tested but has no training pictures. Class folders must have the same names in every split; rename or remove it.");
+            throw new PictureException($"{set.Name}: {Listed(strange)} is tested but has no training pictures. Class folders must have the same names in every split; rename, fill or remove it.");
         }
         var seen = test.Select(i => set.Items[i].Class).ToHashSet();
         string[] untested = [.. trained.Where(label => !seen.Contains(label)).Order().Select(label => set.ClassNames[label])];

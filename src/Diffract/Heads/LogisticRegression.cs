@@ -33,7 +33,7 @@ public sealed class LogisticRegression : IDisposable
         if (!double.IsFinite(_variance.Sum().Item()))
         {
             Dispose();
-            throw new ArgumentException("features hold values that are not finite (NaN or infinite): the store was made with a damaged model, or in too short a type. Extract it again.", nameof(x));
+            throw new ArgumentException("features hold values that are not finite (NaN or infinite): the store was made with a damaged model, or in too short a type. Extract it again.");
         }
         x.Add_(_mean.To(DType.Float32), -1).Mul_(Scale().To(DType.Float32));
     }

@@ -1,6 +1,7 @@
 using Diffract.Data;
 using Diffract.Diffusion;
 using Diffract.Features;
+using Diffract.Heads;
 using Diffract.Metrics;
 using Diffract.Torch;
 
@@ -19,7 +20,8 @@ public static class EvaluateHead
 {
     /// <summary>Accuracy on the test rows of a store, or on all of one without splits.</summary>
     /// <param name="averageLooks">Average logits over the store's views and draws.</param>
-    /// <exception cref="Heads.HeadConfigException">The store was made with another backbone.</exception> <exception cref="FeatureStoreException">It was made at another size or for another class, lacks what the head reads, or lacks labels.</exception>
+    /// <exception cref="HeadConfigException">The store was made with another backbone, or the head's outputs are not finite.</exception>
+    /// <exception cref="FeatureStoreException">It was made at another size or for another class, lacks what the head reads, or labels, or holds features that are not finite.</exception>
     /// <param name="backbone">Built as far as the head needs; for a head with feedback only.</param> <param name="note">Called with what differs from the head's training and may move the result a little.</param>
     public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null, Action<string>? note = null)
     {
@@ -37,12 +39,14 @@ public static class EvaluateHead
         }
         var source = new StoreSource(store, backbone, device);
         head.Use(backbone);
-        return Score.Of(HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation), head.ClassNames);
+        var accuracy = HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation);
+        return accuracy.Undecided == 0 ? Score.Of(accuracy, head.ClassNames)
+            : throw new HeadConfigException($"the head gives NaN or infinity for {accuracy.Undecided} of {accuracy.Pictures} pictures of {store.Folder}, whose features are finite: its file is damaged, or its training diverged. Train it again.");
     }
 
     /// <summary>Probabilities for picture files.</summary>
     /// <param name="draws">Draws of noise that logits are averaged over.</param>
-    /// <returns>In the order of the paths; a picture that cannot be read has an error and no probabilities.</returns>
+    /// <returns>In the order of the paths; a picture that cannot be read, or for which net or head give no finite numbers, has an error and no probabilities.</returns>
     public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<string> paths, int draws = 1, Device? device = null) =>
         Predict(head, backbone, paths.Select(path => (path, (Func<byte[]>)(() => ReadFile(path)))), draws, device);
 
@@ -98,16 +102,14 @@ public static class EvaluateHead
             var x0 = Aten.Empty([1, 3, request.Height, request.Width]);
             Preprocess.Normalise(picture.Rgb, x0.Span<float>());
             var maps = new Dictionary<FeatureName, Tensor>();
-            extractor.Extract(x0, [ContentHash.Of(file)], (name, map) => maps[name] = map.Clone().Keep());
+            extractor.Extract(x0, [ContentHash.Of(file)], (name, map) =>
+                maps[name] = NotFinite.FirstRow(map) is null ? scope.Adopt(map.Clone().Keep()) : throw new FeatureStoreException(NotFinite.Made(name)));
             var logits = Enumerable.Range(0, request.Draws).Select(draw => head.Head.Forward(head.Inputs.Head.Keys.ToDictionary(key => key, key => maps[head.Inputs.Name(key, 0, draw)]), training: false)).Aggregate((a, b) => a + b);
             var probabilities = (logits / request.Draws).Softmax(1).ToArray<float>();
-            foreach (var map in maps.Values)
-            {
-                map.Dispose();
-            }
-            return new(path, probabilities);
+            return Array.TrueForAll(probabilities, float.IsFinite) ? new(path, probabilities)
+                : new(path, [], "the head gives NaN or infinity for finite features: its file is damaged, or its training diverged. Train it again.");
         }
-        catch (Exception exception) when (exception is PictureException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is PictureException or FeatureStoreException or IOException or UnauthorizedAccessException)
         {
             return new(path, [], exception.Message);
         }

@@ -26,7 +26,7 @@ public sealed record ExtractSummary(StoreManifest Manifest, bool AlreadyThere)
 /// <summary>Pictures to a feature store: shard by shard, each whole or not at all, so that a run that was stopped goes on where it was.</summary>
 public static class Extract
 {
-    /// <exception cref="FeatureStoreException">The folder holds features that were made differently; the message says what differs.</exception>
+    /// <exception cref="FeatureStoreException">The folder holds features that were made differently, the message says what differs; or features are NaN or infinite.</exception>
     /// <exception cref="PictureException">With <see cref="ExtractOptions.Strict"/>: a picture cannot be read. Always: no picture can.</exception>
     /// <exception cref="ArgumentException">The net does not have what is asked for, or an option is out of range.</exception>
     public static ExtractSummary Run(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions? options = null, Device? device = null,
@@ -36,8 +36,7 @@ public static class Extract
         options.Check();
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
         var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
-        var how = How(backbone, items, request);
-        var existing = StoreMatch.Find(folder, how);
+        var existing = StoreMatch.Find(folder, How(backbone, items, request));
         if (existing is { Complete: true } && IsWhole(existing, folder))
         {
             return new ExtractSummary(existing, AlreadyThere: true).Under(options);
@@ -47,15 +46,17 @@ public static class Extract
         {
             extractor = new(backbone.Net, diffusion, WithinReach(existing, folder, backbone), device); // all that the store was made with, which may be more than is asked for now
         }
-        else
+        var manifest = existing ?? Begin(backbone, items, request, folder, options);
+        try
         {
-            how["batch"] = options.BatchFor(request);
-            existing = new() { How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = options.ShardPictures(request, extractor.Layout) };
-            Directory.CreateDirectory(folder);
-            existing.Write(folder);
+            WriteShards(manifest, items, extractor, folder, options, report, cancellation); // with the batch and shard sizes it was begun with
         }
-        WriteShards(existing, items, extractor, folder, options, report, cancellation);    // with the batch and shard sizes it was begun with
-        return new ExtractSummary(Finish(existing, items, folder), AlreadyThere: false) { Remade = remade }.Under(options);
+        catch (FeatureStoreException) when (existing is null && !File.Exists(Path.Combine(folder, StoreManifest.ShardName(0))))
+        {
+            File.Delete(Path.Combine(folder, StoreManifest.File));                         // so that another checkpoint can use the folder
+            throw;
+        }
+        return new ExtractSummary(Finish(manifest, items, folder), AlreadyThere: false) { Remade = remade }.Under(options);
     }
 
     /// <summary>The store in a folder where it is finished and holds what is asked for, so that <see cref="Run"/> has nothing to do; else null.</summary>
@@ -90,6 +91,19 @@ public static class Extract
             writer.Fill(count => meter.Report(done += count), cancellation);
             writer.Write(Path.Combine(folder, StoreManifest.ShardName(shard)), Fingerprint(manifest));
         }
+    }
+
+    static StoreManifest Begin(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions options)
+    {
+        var how = How(backbone, items, request);
+        how["batch"] = options.BatchFor(request);
+        var manifest = new StoreManifest
+        {
+            How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = options.ShardPictures(request, backbone.Net.Layout),
+        };
+        Directory.CreateDirectory(folder);
+        manifest.Write(folder);
+        return manifest;
     }
 
     static string Fingerprint(StoreManifest manifest) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest.How.ToJsonString())));

@@ -23,7 +23,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
     {
         var training = new HeadTraining(source, Recipe, report, cancellation);
         var choices = Choose(training, train, folder, memory, cancellation);
-        var results = new List<(string, HeadResult)>();
+        var (results, diverged) = (new List<(string, HeadResult)>(), new List<string>());
         var parts = Parts([.. choices.Select((choice, i) => (i, choice.Chosen))], _ => Recipe.Epochs, memory);
         foreach (var (number, part) in parts.Index())
         {
@@ -34,6 +34,11 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
                 foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, test, Request.AverageLooks, source.RunsNet ? report : null, cancellation, seen))
                 {
                     var index = part.Heads[trainee.Head].Head;
+                    if (accuracy[0].Undecided > 0)
+                    {
+                        diverged.Add(Diverged(trainee, accuracy[0]));
+                        continue;
+                    }
                     results.Add((heads[index].Name, Write(Path.Combine(folder, heads[index].Name), heads[index].Request, trainee, accuracy[0], PictureOutcomes.Of(source, seen, accuracy[0].Outcomes!), choices[index], train.Length)));
                 }
             });
@@ -43,8 +48,11 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         {
             Directory.Delete(state, recursive: true);
         }
-        return results;
+        return diverged.Count == 0 ? results : throw new TrainException($"{source.Name}: {string.Join("; ", diverged)}. Try a smaller learning rate (--lr).");
     }
+
+    static string Diverged(Trainee trainee, Accuracy test) => string.Create(CultureInfo.InvariantCulture,
+        $"{trainee.Inputs.Head.Kind}, trained with learning rate {trainee.Candidates[0].Setting.LearningRate}, diverged: it gives NaN or infinity for {test.Undecided} of {test.Pictures} test pictures");
 
     /// <summary>The parts in which candidates are compared; none where there is nothing to choose.</summary>
     public IReadOnlyList<PassPart> Choosing(long memory) => Choosing(Undecided, memory);
@@ -110,6 +118,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
     {
         var parts = HeldOut.Of(source, train, Recipe.HeldOut, Recipe.Seed);
         var lines = which.ToDictionary(i => i, _ => new List<CandidateLine>());
+        var sound = new HashSet<int>();                                                    // heads of which a candidate has not diverged
         if (parts.Held.Length == 0)
         {
             throw new TrainException($"{source.Name}: no class has two training pictures, so none can be held out to choose among {heads[lines.Keys.First()].Request.Recipe.Candidates.Count} settings. Give one --lr and one --decay.");
@@ -120,9 +129,15 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
             {
                 foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, parts.Held, cancellation: cancellation))
                 {
-                    lines[part.Heads[trainee.Head].Head].AddRange(trainee.Candidates.Zip(accuracy, (one, count) => new CandidateLine(one.Setting.LearningRate, one.Setting.WeightDecay, count.Top1)));
+                    var head = part.Heads[trainee.Head].Head;
+                    lines[head].AddRange(trainee.Candidates.Zip(accuracy, (one, count) => new CandidateLine(one.Setting.LearningRate, one.Setting.WeightDecay, count.Undecided > 0 ? 0 : count.Top1)));
+                    sound.UnionWith(accuracy.Any(count => count.Undecided == 0) ? [head] : []);
                 }
             });
+        }
+        foreach (var (head, tried) in lines.Where(line => !sound.Contains(line.Key)))
+        {
+            throw new TrainException($"{source.Name}: {heads[head].Inputs.Head.Kind} diverged with each of {tried.Count} settings: it gives NaN or infinity with learning rates {string.Join(", ", tried.Select(line => line.LearningRate.ToString(CultureInfo.InvariantCulture)).Distinct())}. Try smaller ones (--lr).");
         }
         return (lines, parts);
     }

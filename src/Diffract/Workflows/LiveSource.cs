@@ -78,7 +78,23 @@ public sealed class LiveSource : HeadSource, IDisposable
     {
         foreach (var batch in _pictures.Load(looks, sizes, cancellation))
         {
-            yield return new(batch.Rows, Maps(inputs, batch), LabelsOf(batch.Rows));
+            var maps = Maps(inputs, batch);
+            if (_tuning is null)                                                           // a net that is trained may diverge, which its loss shows
+            {
+                Check(inputs, batch, maps);
+            }
+            yield return new(batch.Rows, maps, LabelsOf(batch.Rows));
+        }
+    }
+
+    void Check(HeadInputs inputs, PictureRows batch, IReadOnlyDictionary<FeatureKey, Tensor> maps)
+    {
+        foreach (var (key, map) in maps)
+        {
+            if (NotFinite.FirstRow(map) is { } at)
+            {
+                throw new FeatureStoreException($"{Files[batch.Rows[at]]}: {NotFinite.Made(inputs.Name(key))}");
+            }
         }
     }
 

@@ -19,7 +19,7 @@ sealed class LogisticTraining(HeadSource source, Action<Progress>? report, Cance
     {
         if (trainee.Candidates.FirstOrDefault(c => !(c.Setting.WeightDecay > 0)) is { Setting: { } none })
         {
-            throw new ArgumentException($"a penalty (weight decay) of {none.WeightDecay}: logistic regression needs one above 0, since without it separable classes have no optimum", nameof(trainee));
+            throw new ArgumentException($"a penalty (weight decay) of {none.WeightDecay}: logistic regression needs one above 0, since without it separable classes have no optimum");
         }
         using var scope = new TensorScope();
         using var off = GradMode.Off();

@@ -16,6 +16,7 @@ sealed class ShardWriter(FeatureExtractor extractor, PictureSet set, (int Item, 
     readonly List<string[]> _failures = [];
 
     /// <param name="taken">Called with the number of pictures done since the last call.</param>
+    /// <exception cref="FeatureStoreException">Features are not finite.</exception>
     public void Fill(Action<int> taken, CancellationToken cancellation)
     {
         var request = extractor.Request;
@@ -45,13 +46,29 @@ sealed class ShardWriter(FeatureExtractor extractor, PictureSet set, (int Item, 
         batch.Normalise(x0.Span<float>());
         var first = _labels.Count;
         extractor.Extract(x0, [.. batch.Pictures.Select(p => p.Hash)], (name, map) =>
-            map.Span<float>().CopyTo(_maps[name].AsSpan(first * (int)(map.Elements / map.Size(0)))));
+        {
+            Check(batch, name, map);
+            map.Span<float>().CopyTo(_maps[name].AsSpan(first * (int)(map.Elements / map.Size(0))));
+        });
         foreach (var picture in batch.Pictures)
         {
             _labels.Add(set.Items[picture.Item].Class);
             _splits.Add((long)part[picture.Request].Split);
             _items.Add(firstItem + picture.Request);
             _hashes.AddRange(Convert.FromHexString(picture.Hash.ToString()));
+        }
+    }
+
+    // What goes into a store is finite, in the type in which it is kept.
+    void Check(PictureBatch batch, FeatureName name, Tensor map)
+    {
+        using var scope = new TensorScope();
+        var stored = extractor.Request.StoredAs;
+        if (NotFinite.FirstRow(map.To(stored).To(DType.Float32)) is { } row)
+        {
+            var path = set.Items[batch.Pictures[row].Item].Path;
+            throw new FeatureStoreException(NotFinite.FirstRow(map) is not null ? $"{path}: {NotFinite.Made(name)}"
+                : $"{path}: its features at t = {name.T}, block {name.Block} are too large for float16, which ends at 65,504. Store them as float32 (--store-as fp32).");
         }
     }
 

@@ -65,7 +65,20 @@ public sealed class StoreSource : HeadSource
             at += size;
             int[] rows = [.. batch.Select(look => look.Row)];
             var gathered = new Dictionary<FeatureName, Tensor>();
-            yield return new(rows, [.. heads.Select(inputs => OnDevice(inputs.Gather(_store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw), gathered)))], LabelsOf(rows));
+            var maps = heads.Select(inputs => inputs.Gather(_store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw), gathered)).ToList();
+            Check(gathered, rows);
+            yield return new(rows, [.. maps.Select(OnDevice)], LabelsOf(rows));
+        }
+    }
+
+    void Check(Dictionary<FeatureName, Tensor> gathered, int[] rows)
+    {
+        foreach (var (name, maps) in gathered)
+        {
+            if (NotFinite.FirstRow(maps) is { } at)
+            {
+                throw new FeatureStoreException($"{_store.Folder}: the features of {Files[rows[at]]} (row {rows[at]}) at t = {name.T}, block {name.Block} hold NaN or infinity: the store is damaged, or was made with a damaged checkpoint. Delete it and extract again.");
+            }
         }
     }
 

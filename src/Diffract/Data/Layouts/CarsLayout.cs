@@ -14,7 +14,7 @@ static class CarsLayout
     {
         bool one = Find(files, Train) is null;
         var classes = Open(files, one ? Both : Meta).Texts("class_names");
-        var pictures = new ListedPictures(files, "cars", classes);
+        var pictures = new ListedPictures(files, "cars", classes) { LabelList = one ? null : Test };
         if (one) { AddBoth(); }
         else
         {

@@ -17,7 +17,21 @@ static class ClassFolders
         var (classes, items, kept, warnings) = PictureLayout.Arrange(files.Name, paths);
         if (others > 0) { warnings.Add($"{files.Name}: {others} pictures of formats that are not read (GIF, BMP, TIFF ...) are left out"); }
         warnings.AddRange(Empty(files, paths));
-        return new PictureSet(files.Name, classes, items, [.. files.Warnings, .. warnings], i => files.Read(paths[kept[i]])) { Layout = DataLayout.Folders.Name };
+        return new PictureSet(files.Name, classes, items, [.. files.Warnings, .. warnings], i => files.Read(paths[kept[i]]))
+        {
+            Layout = DataLayout.Folders.Name,
+            Declared = Declared(files, paths[0][..PictureLayout.RootLength(paths)].TrimEnd('/'), items, paths),
+        };
+    }
+
+    // Folders with the name of a split, but for one that is read as a class: it holds pictures, and there are no splits.
+    static DeclaredSplit[] Declared(SetFiles files, string root, PictureItem[] items, string[] paths)
+    {
+        string above = root.Length > 0 ? root + "/" : "";
+        bool hasSplits = items.Any(item => item.Split != PictureSplit.None);
+        return [.. files.Folders(root).Where(PictureLayout.IsSplit).Where(folder => hasSplits || !paths.Any(path => path.StartsWith($"{above}{folder}/", StringComparison.Ordinal)))
+            .Select(folder => new DeclaredSplit(PictureLayout.SplitOf(folder), $"the folder {above}{folder}/",
+                $"Put its pictures there, in one folder a class, {(PictureLayout.SplitOf(folder) == PictureSplit.Train ? "or give a set with training pictures" : "or remove the folder to have a part of the training pictures set aside")}."))];
     }
 
     // Folders with the place of a split or of a class that hold no picture: something is missing there, or in another format.

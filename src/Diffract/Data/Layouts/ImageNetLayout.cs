@@ -26,7 +26,10 @@ static class ImageNetLayout
         if (found.Count == 0) { throw new PictureException($"{files.Name}: there are no pictures in {root}train/ and {root}val/"); }
 
         var items = found.OrderBy(item => item.Path, PictureLayout.Order).Select(item => new PictureItem(item.Path, item.Synset is null ? -1 : index[item.Synset], item.Split)).ToArray();
-        return new PictureSet(files.Name, synsets, items, [.. files.Warnings, .. warnings], i => files.Read(items[i].Path)) { Layout = "imagenet", Expected = Expected(synsets) };
+        return new PictureSet(files.Name, synsets, items, [.. files.Warnings, .. warnings], i => files.Read(items[i].Path)) 
+        {
+            Layout = "imagenet", Expected = Expected(synsets), Declared = [.. Declared(files, root)],
+        };
 
         // The folder right below a split is the synset; pictures right in the split have no label yet.
         void Walk(string part, PictureSplit split)
@@ -51,6 +54,19 @@ static class ImageNetLayout
     public static bool IsSynset(string name) => name is ['n', .. { Length: 8 } digits] && digits.All(char.IsAsciiDigit);
 
     static string? Root(SetFiles files) => Roots.FirstOrDefault(root => files.Folders(root + "train") is { Count: > 0 } folders && folders.All(IsSynset));
+
+    static IEnumerable<DeclaredSplit> Declared(SetFiles files, string root)
+    {
+        if (files.Folders(root + "val").Any(IsSynset)) { yield return Folder("val", PictureSplit.Validation, ""); }
+        else if (files.Folders(root.TrimEnd('/')).Contains("val"))
+        {
+            yield return Folder("val", PictureSplit.Validation, $", or their labels into {files.Name}/: {ImageNetLabels.Needs}");
+        }
+        if (files.Folders(root + "test").Any(IsSynset)) { yield return Folder("test", PictureSplit.Test, ""); }
+
+        DeclaredSplit Folder(string part, PictureSplit split, string labels) => new(split, $"the folder {root}{part}/",
+            $"Put its pictures there in one folder a synset{labels}; or remove the folder to have a part of the training pictures set aside.");
+    }
 
     static void LabelFlat(SetFiles files, string root, List<(string Path, string? Synset, PictureSplit Split)> found, List<string> warnings)
     {
