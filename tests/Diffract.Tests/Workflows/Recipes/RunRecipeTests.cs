@@ -150,7 +150,7 @@ public class RunRecipeTests
         using var folder = new TemporaryFolder();
         var set = Request(folder).Items(Recipe().Data[0])!;
         void List(int first) => File.WriteAllLines(folder["list.txt"], set.Of(PictureSplit.Train).GroupBy(item => set.Set.Items[item].Class).Select(own => set.Set.Items[own.ElementAt(first)].Path));
-        Recipe Listed() => Recipe("""{"name": "linear", "head": {"kind": "linear", "pool": 1}}""", "seeds=[3]", $"train.subset={folder["list.txt"]}");
+        Recipe Listed() => Recipe("""{"name": "linear", "head": {"kind": "linear", "pool": 1}}""", "seeds=[3]", "train.learningRates=[0.001]", $"train.subset={folder["list.txt"]}");
         List(first: 0);
 
         var comparison = RunRecipe.Run(Request(folder, Listed()), folder["out"]);
