@@ -10,7 +10,7 @@ public static class Kernels
     /// <summary>Off makes every layer use ATen's operators, for comparisons.</summary>
     public static bool Enabled { get; set; } = Environment.GetEnvironmentVariable("DIFFRACT_KERNELS") != "0";
 
-    /// <summary>Bytes that one model may spend on weights in the form its convolutions read (16 for each weight of a 3x3 convolution, or 8 for products of bfloat16; the first blocks' first); those beyond
+    /// <summary>Bytes that one model may spend on weights in the forms its kernels read (16 for each weight of a 3x3 convolution, 4 of a linear layer, or half of that for products of bfloat16; the first blocks' first); those beyond
     /// run in ATen. A quarter of the memory at first. Weights that are trained are packed in each pass, and not kept.</summary>
     public static long PackedMemory { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
 
@@ -20,6 +20,14 @@ public static class Kernels
     internal static bool Conv3x3(Tensor x, Tensor weight, long inChannels, long outChannels) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && HasConv3x3.Value
         && (x.DType == DType.BFloat16 || (x.DType == DType.Float32 && !Recomputation.GradientsFollow && !weight.RequiresGrad))
         && Dispatcher.CallNumber("diffract::conv3x3_serves", inChannels, outChannels, x.DType == DType.BFloat16) != 0;
+
+    static readonly Lazy<bool> HasLinear = new(() => Torch.Torch.HasOperator("diffract::linear"));
+
+    // Fewer rows than these cost less in ATen than the packing of weights that are trained.
+    internal const long RowsWorthPacking = 128;
+
+    internal static bool Linear(Tensor x, Tensor weight) => Enabled && x.Device.IsCpu && x.DType is DType.Float32 or DType.BFloat16 && HasLinear.Value
+        && Dispatcher.CallNumber("diffract::linear_serves", weight.Size(1), weight.Size(0), x.DType == DType.BFloat16) != 0;
 
     static readonly Lazy<bool> HasPairs = new(() => HasConv3x3.Value && Dispatcher.CallNumber("diffract::conv3x3_pairs") != 0);
 

@@ -9,16 +9,16 @@ public sealed class Linear(Params p, long inFeatures, long outFeatures, bool bia
     readonly Tensor _weight = full ? p.GetFull("weight", [outFeatures, inFeatures], Inits.KaimingUniform) : p.Get("weight", [outFeatures, inFeatures], Inits.KaimingUniform);
     readonly Tensor? _bias = !bias ? null : full ? p.GetFull("bias", [outFeatures], Inits.BiasOf(outFeatures, inFeatures)) : p.Get("bias", [outFeatures], Inits.BiasOf(outFeatures, inFeatures));
 
-    public Tensor Forward(Tensor x) => Product(x, _weight, _bias);                         // (..., in) -> (..., out)
+    public Tensor Forward(Tensor x) => p.Store.Packed.Linear(x.To(Common(x)), _weight, _bias); // (..., in) -> (..., out)
 
     /// <summary>Some of the outputs alone: (..., in) -> (..., count).</summary>
-    public Tensor ForwardPart(Tensor x, long first, long count) => Product(x, _weight.Narrow(0, first, count), _bias?.Narrow(0, first, count));
-
-    static Tensor Product(Tensor x, Tensor weight, Tensor? bias)
+    public Tensor ForwardPart(Tensor x, long first, long count)
     {
-        var type = weight.DType.Size() < x.DType.Size() ? weight.DType : x.DType;
-        return Aten.Linear(x.To(type), weight.To(type), bias?.To(type));
+        var type = Common(x);
+        return Aten.Linear(x.To(type), _weight.Narrow(0, first, count).To(type), _bias?.Narrow(0, first, count).To(type));
     }
+
+    DType Common(Tensor x) => _weight.DType.Size() < x.DType.Size() ? _weight.DType : x.DType;
 }
 
 /// <summary>A k x k convolution, with padding that keeps the size (at stride 1, k odd) unless another is given.</summary>
@@ -37,12 +37,11 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
         {
             return y;
         }
-        var (weight, bias) = (_weight.To(x.DType), _bias?.To(x.DType));
         if (_pointwise && x.Strides[1] == 1 && x.Device.IsCpu)
         {
-            return Aten.Linear(x.Permute(0, 2, 3, 1), weight.Flatten(1), bias).Permute(0, 3, 1, 2); // the same sums; ATen's convolution takes twice the time and more
+            return p.Store.Packed.Linear(x.Permute(0, 2, 3, 1), _weight, _bias).Permute(0, 3, 1, 2); // the same sums; ATen's convolution takes twice the time and more
         }
-        return Aten.Conv2d(x, weight, bias, stride, _padding, groups);
+        return Aten.Conv2d(x, _weight.To(x.DType), _bias?.To(x.DType), stride, _padding, groups);
     }
 
     // The project's own kernel, on weights packed once; trained ones are packed in each pass. Null: too large to be kept.
@@ -63,7 +62,7 @@ public sealed class Conv1x1(Params p, long inChannels, long outChannels, Init? i
     readonly Tensor _weight = p.Get("weight", [outChannels, inChannels, 1], init ?? Inits.KaimingUniform);
     readonly Tensor _bias = p.Get("bias", [outChannels], init ?? Inits.BiasOf(outChannels, inChannels));
 
-    public Tensor Forward(Tensor tokens) => Aten.Linear(tokens, _weight.Flatten(1).To(tokens.DType), _bias.To(tokens.DType)); // (N, T, in) -> (N, T, out)
+    public Tensor Forward(Tensor tokens) => p.Store.Packed.Linear(tokens, _weight, _bias); // (N, T, in) -> (N, T, out)
 }
 
 /// <summary>Group norm, computed in float32 whatever the type of x; the result has x's type.</summary>

@@ -2,8 +2,8 @@ using Diffract.Torch;
 
 namespace Diffract.Nn;
 
-/// <summary>Weights in the form that the project's convolution reads, made once and again when the weight has changed.</summary>
-/// <remarks>At least four times the weight's float32 size, or twice for bfloat16 products: <see cref="Kernels.PackedMemory"/> bounds what a model keeps.</remarks>
+/// <summary>Frozen weights in the forms that the project's convolution and linear layer read, made once and again when the weight has changed; trained ones are packed in each pass.</summary>
+/// <remarks>For a 3x3 convolution at least four times the weight's float32 size, or twice for bfloat16 products: <see cref="Kernels.PackedMemory"/> bounds what a model keeps.</remarks>
 sealed class PackedWeights : IDisposable
 {
     readonly Dictionary<(Tensor Weight, bool Transposed, bool Pairs), (Tensor Packed, long Version)> _kept = [];
@@ -12,7 +12,25 @@ sealed class PackedWeights : IDisposable
     /// <summary>What is kept.</summary>
     public long Bytes { get; private set; }
 
-    /// <param name="weight">(C_out, C_in, 3, 3).</param> <param name="transposed">The form for the gradient with respect to the input.</param> <param name="pairs">For products of bfloat16.</param>
+    /// <summary>x W^T + b on the last dimension, in x's type: (..., in) -> (..., out).</summary>
+    /// <param name="weight">(out, in), then any ones.</param> <param name="bias">(out), or none.</param>
+    public Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
+    {
+        using var scope = new TensorScope();
+        var (trained, rows) = (weight.RequiresGrad, x.Elements / Math.Max(1, x.Size(-1)));
+        if (Kernels.Linear(x, weight) && (trained || weight.DType == x.DType) && (!trained || rows >= Kernels.RowsWorthPacking))
+        {
+            var packed = trained ? null : Of(weight, transposed: false, Kernels.Pairs(x));
+            var transposed = packed is not null && GradMode.IsOn ? Of(weight, transposed: true, Kernels.Pairs(x)) : null;
+            if (trained || packed is not null)
+            {
+                return scope.Return(Dispatcher.Call("diffract::linear", x, weight.To(x.DType), bias, packed, transposed));
+            }
+        }
+        return scope.Return(Aten.Linear(x, weight.Flatten(1).To(x.DType), bias?.To(x.DType)));
+    }
+
+    /// <param name="weight">(C_out, C_in, 3, 3), or of a linear layer.</param> <param name="transposed">The form for the gradient with respect to the input.</param> <param name="pairs">For products of bfloat16.</param>
     /// <returns>A handle of the caller's; null where the limit is reached.</returns>
     public Tensor? Of(Tensor weight, bool transposed, bool pairs)
     {
@@ -30,7 +48,7 @@ sealed class PackedWeights : IDisposable
                 return null;
             }
             using var off = GradMode.Off();
-            var packed = Dispatcher.Call("diffract::conv3x3_weights", weight, transposed, 0, pairs).Keep();
+            var packed = (IsConvolution(weight) ? Dispatcher.Call("diffract::conv3x3_weights", weight, transposed, 0, pairs) : Dispatcher.Call("diffract::linear_weights", weight, transposed)).Keep();
             Bytes += known ? 0 : bytes;
             kept.Packed?.Dispose();
             _kept[(weight, transposed, pairs)] = (packed, version);
@@ -38,11 +56,13 @@ sealed class PackedWeights : IDisposable
         }
     }
 
-    // 36 values for 9 weights, in panels of up to 64 outputs, the last of which is filled up.
+    static bool IsConvolution(Tensor weight) => weight.Dimensions == 4 && weight.Size(2) == 3;
+
+    // In panels of up to 64 outputs, the last of which is filled up; 36 values for the 9 weights of a convolution.
     static long BytesOf(Tensor weight, bool transposed, bool pairs)
     {
         var (outputs, inputs) = transposed ? (weight.Size(1), weight.Size(0)) : (weight.Size(0), weight.Size(1));
-        return 36 * (pairs ? 2 : sizeof(float)) * inputs * ((outputs + 63) / 64 * 64);
+        return (IsConvolution(weight) ? 36 : 1) * (pairs ? 2 : sizeof(float)) * inputs * ((outputs + 63) / 64 * 64);
     }
 
     public void Dispose()
