@@ -47,9 +47,11 @@ DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8, 16)
 
 #ifdef DIFFRACT_PAIRS
 DIFFRACT_AVX512_BF16 void multiply_pairs(const PairProduct& p, int64_t vectors) { multiply_pair_panel(p, vectors); }
+DIFFRACT_AVX512_BF16 void fill_pairs(const PanelStep<uint16_t>& s, uint16_t* to) { fill_pair_panel(s, to); }
 DIFFRACT_AVX512_BF16 void interleave(const uint16_t* from, int64_t rows, int64_t columns, uint16_t* to) { pair_rows(from, rows, columns, to); }
 #else
 void multiply_pairs(const PairProduct&, int64_t) {}
+void fill_pairs(const PanelStep<uint16_t>&, uint16_t*) {}
 void interleave(const uint16_t*, int64_t, int64_t, uint16_t*) {}
 #endif
 
@@ -82,7 +84,7 @@ at::Tensor linear_weights(const at::Tensor& weight, bool transposed)
         {
             const int64_t panel = at / chunks, k = at % chunks * LinearDepth, depth = std::min(LinearDepth, in - k), columns = std::min(width, out - panel * width);
             const int64_t from = k * depth_step + panel * width * column_step, to = (panel * in + k) * width;
-            pairs    ? fill_pair_panel({data<uint16_t>(w) + from, depth_step, column_step, depth, columns, width}, data<uint16_t>(packed) + to)
+            pairs    ? fill_pairs({data<uint16_t>(w) + from, depth_step, column_step, depth, columns, width}, data<uint16_t>(packed) + to)
             : halves ? steps->fill_bf16({data<uint16_t>(w) + from, depth_step, column_step, depth, columns, width}, data<float>(packed) + to)
                      : steps->fill_f32({data<float>(w) + from, depth_step, column_step, depth, columns, width}, data<float>(packed) + to);
         }

@@ -32,7 +32,7 @@ DIFFRACT_INLINE void fill_panel(const PanelStep<T>& s, float* __restrict to)
 }
 
 // The same in pairs of the depth, which is even: to[k / 2 * 2 * width + 2 * column + k % 2].
-inline void fill_pair_panel(const PanelStep<uint16_t>& s, uint16_t* __restrict to)
+DIFFRACT_INLINE void fill_pair_panel(const PanelStep<uint16_t>& s, uint16_t* __restrict to)
 {
     for (int64_t k = 0; k < s.depth; k += 2)
     {
@@ -76,7 +76,7 @@ DIFFRACT_INLINE void write_results(const ResultStep<T>& s)
 }
 
 // Rows two by two: to[row / 2 * 2 * columns + 2 * column + row % 2]; zeros for a last one that is missing.
-inline void pair_rows(const uint16_t* __restrict from, int64_t rows, int64_t columns, uint16_t* __restrict to)
+DIFFRACT_INLINE void pair_rows(const uint16_t* __restrict from, int64_t rows, int64_t columns, uint16_t* __restrict to)
 {
     for (int64_t row = 0; row < rows; row += 2, from += 2 * columns, to += 2 * columns)
     {

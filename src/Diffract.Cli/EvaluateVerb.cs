@@ -22,11 +22,12 @@ static class EvaluateVerb
             using var trained = TrainedHead.Open(arguments.GetValue(head)!);
             using var features = FeatureStore.Open(arguments.GetValue(store)!);
             using var net = arguments.GetValue(backbone.Model) is null ? null : backbone.Open(arguments, trained.DeepestBlock, trained.Features.Precision);
-            var score = EvaluateHead.Run(trained, features, arguments.GetValue(average), Run.Cancellation, net?.Backbone, net?.Device);
+            var test = EvaluateHead.Test(trained, features, arguments.GetValue(average), Run.Cancellation, net?.Backbone, net?.Device);
             if (arguments.GetValue(output) is { } path)
             {
-                AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(new { head = trained.Inputs.Head.ToJson(), score, features = features.Manifest.How }, JsonOutput.Indented));
+                test.Write(path);
             }
+            var score = test.Score;
             Console.WriteLine(arguments.GetValue(json) ? JsonSerializer.Serialize(score, JsonOutput.Options) : Describe(score));
             return 0;
         });

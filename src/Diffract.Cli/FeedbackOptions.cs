@@ -35,7 +35,7 @@ sealed class FeedbackOptions
         if (room > arguments.GetValue(Room))
         {
             throw new ArgumentException(FormattableString.Invariant($"first-pass maps of {pictures} pictures (blocks {string.Join(", ", request.Blocks)}) would take {room:f1} GiB, more than --keep-limit {arguments.GetValue(Room)}. ")
-                + "Train with --live, which keeps none; or give --store-as fp16, fewer pictures (--limit) or a larger limit.");
+                + "Train with --live, which keeps none; or give --store-as fp16, fewer pictures (--per-class, --limit) or a larger limit.");
         }
     }
 }

@@ -10,6 +10,7 @@ static class FineTuneVerb
     public static Command Create()
     {
         var (backbone, features, head, subset, look) = (new BackboneOptions(), new FeatureOptions(), new HeadOptions(), new SubsetOptions(), new LiveOptions());
+        (head.Head.Description, head.Recipe.Description) = (HeadName.Known, string.Join(", ", FineTuneRecipes.Names));
         var layerDecay = new Option<double?>("--layer-decay") { Description = "Learning rate of a block over that of the block after it, instead of the recipe's" };
         var accumulate = new Option<int>("--accumulate") { Description = "Parts of a batch whose gradients are added up, for less memory", DefaultValueFactory = _ => 1 };
         var recompute = new Option<bool>("--recompute") { Description = "Compute blocks once more in the backward pass: less memory, a third more time" };

@@ -9,7 +9,7 @@ namespace Diffract.Cli;
 /// <summary>The options by which verbs say which heads are trained and how.</summary>
 sealed class HeadOptions
 {
-    public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained together; diffeed: see --feedback", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
+    public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained together; diffeed, alone: see --feedback", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
     public Option<string?> Grid { get; } = new("--grid") { Description = "Heads to train together, as a JSON list", HelpName = "FILE" };
     public Option<string?> Hidden { get; } = new("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
     public Option<string> Recipe { get; } = new("--recipe") { Description = string.Join(", ", HeadRecipes.Names), DefaultValueFactory = _ => "default" };
@@ -30,6 +30,10 @@ sealed class HeadOptions
         {
             return arguments.GetResult(Head) is { Implicit: false } || arguments.GetValue(ConfigFile) is not null ? throw new ArgumentException("--grid names the heads; leave --head and --head-config out")
                 : HeadGrid.Read(grid, arguments.GetValue(Recipe)!);
+        }
+        if (arguments.GetValue(Head)!.Contains(FeedbackOptions.Kind))
+        {
+            throw new ArgumentException($"--head {FeedbackOptions.Kind} trains feedback on a frozen net, alone: give it to `diffract train`, without other heads");
         }
         var hidden = arguments.GetValue(Hidden) is { } widths ? FeatureOptions.Numbers("--hidden", widths, ascending: false) : [];
         var config = arguments.GetValue(ConfigFile) is { } file ? FromFile(file) : null;

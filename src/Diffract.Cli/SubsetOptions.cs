@@ -22,4 +22,9 @@ sealed class SubsetOptions
         if (arguments.GetValue(Subset) is { } list) { asked.Add(TrainSubset.Listed.Read(list)); }
         return asked.Count <= 1 ? asked.FirstOrDefault() : throw new ArgumentException("--per-class, --fraction and --subset each choose the training pictures; give one of them");
     }
+
+    /// <summary>Items without the training pictures that are not asked for, and what the training on all that remain is to be told.</summary>
+    /// <inheritdoc cref="Value"/>
+    public (ExtractItems Items, TrainSubset? Subset) Narrow(ParseResult arguments, ExtractItems items, ulong seed) =>
+        Value(arguments) is { } subset ? (subset.Narrow(items, seed), new TrainSubset.Narrowed(subset)) : (items, null);
 }

@@ -23,6 +23,7 @@ static class TrainVerb
         }
         verb.SetAction(arguments =>
         {
+            RefuseStray(arguments);
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var folder = arguments.GetValue(output)!;
             IReadOnlyList<(string Name, HeadResult Result)> results = head.HasFeedback(arguments) ? [("", WithFeedback(arguments, folder, progress))] : arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);
@@ -32,15 +33,28 @@ static class TrainVerb
         });
         return verb;
 
+        // Options that what is asked for has no use for are refused rather than passed over.
+        void RefuseStray(ParseResult arguments)
+        {
+            var (isLive, isFed, isKept) = (arguments.GetValue(live), head.HasFeedback(arguments), arguments.GetValue(store) is not null);
+            Refuse(!isFed, $"is for --head {FeedbackOptions.Kind}", [.. feedback.All]);
+            Refuse(isFed, $"is not for --head {FeedbackOptions.Kind}, which reads whole maps; --head-config FILE describes the head behind the feedback", head.Hidden, head.Grid, features.Pool);
+            Refuse(!isLive, "is for --live: a store holds centre crops (and mirrored ones with --views flip)", [.. look.All]);
+            Refuse(isLive, "is for a store, and --live keeps none", features.Views, features.Store, feedback.Room);
+            Refuse(isKept, "is for pictures that go through the net: those of --store have", features.Test, features.Layout, features.Classes, features.Views, features.Draws, features.Size, features.Limit, features.Store, features.IgnoreExif,
+                features.Batch, features.Workers, features.Strict, feedback.Room);
+
+            void Refuse(bool isStray, string why, params Option[] options)
+            {
+                if (isStray && options.FirstOrDefault(option => Given(arguments, option)) is { } stray) { throw new ArgumentException($"{stray.Name} {why}"); }
+            }
+        }
+
         IReadOnlyList<(string Name, HeadResult Result)> FromStore(ParseResult arguments, string folder, ConsoleProgress progress)
         {
-            if (look.All.FirstOrDefault(option => Given(arguments, option)) is { } stray)
-            {
-                throw new ArgumentException($"{stray.Name} is for --live: a store holds centre crops (and mirrored ones with --views flip)");
-            }
-            var path = arguments.GetValue(store) ?? ExtractFirst(arguments, Path.Combine(folder, "features"), progress);
+            var (path, few) = arguments.GetValue(store) is { } kept ? (kept, subset.Value(arguments)) : ExtractFirst(arguments, Path.Combine(folder, "features"), progress);
             using var open = FeatureStore.Open(path);
-            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), open.Request.Pools[0], choose: true);
+            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), open.Request.Pools[0], few, choose: true);
             var source = new StoreSource(open);
             if (plan.Count == 1)
             {
@@ -61,7 +75,7 @@ static class TrainVerb
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
             var wanted = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
             using var source = new LiveSource(net.Backbone, items, wanted, look.Config(arguments), features.Options(arguments), net.Device);
-            var plan = Plan(arguments, wanted.T, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0], choose: false);
+            var plan = Plan(arguments, wanted.T, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0], subset.Value(arguments), choose: false);
             return plan.Count == 1 ? [("", TrainHead.Run(source, plan[0].Request, folder, progress.Report, Run.Cancellation))]
                 : throw new ArgumentException("--live trains one head at a time; several are trained together from a store");
         }
@@ -92,7 +106,8 @@ static class TrainVerb
             var kept = arguments.GetValue(store) ?? Path.Combine(folder, "features");
             if (arguments.GetValue(store) is null)
             {
-                var items = features.Items(arguments);
+                var (items, few) = subset.Narrow(arguments, features.Items(arguments), arguments.GetValue(features.Seed));
+                request = request with { Subset = few };
                 feedback.CheckRoom(arguments, wanted, layout, items.Items.Count);
                 Extract.Run(net.Backbone, items, wanted, kept, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
             }
@@ -101,7 +116,7 @@ static class TrainVerb
         }
 
         // The heads for the maps at hand.
-        IReadOnlyList<PlannedHead> Plan(ParseResult arguments, IReadOnlyList<int> ts, IReadOnlyList<FeatureSpec> maps, int pool, bool choose)
+        IReadOnlyList<PlannedHead> Plan(ParseResult arguments, IReadOnlyList<int> ts, IReadOnlyList<FeatureSpec> maps, int pool, TrainSubset? few, bool choose)
         {
             var (t, blocks) = (Given(arguments, features.T) ? FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!) : null, features.BlockList(arguments));
             var given = Given(arguments, features.Pool) ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : (int?)null;
@@ -113,27 +128,27 @@ static class TrainVerb
                 recipe = recipe with { LearningRates = line.LearningRates ?? recipe.LearningRates, WeightDecays = line.WeightDecays ?? recipe.WeightDecays };
                 return new PlannedHead(line.Name, new(line.Config ?? line.Named!.Config((steps ?? ts).Count, known.Count > 0 ? known : maps, pool), recipe)
                 {
-                    T = steps, Blocks = read, Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average),
+                    T = steps, Blocks = read, Subset = few, AverageLooks = arguments.GetValue(head.Average),
                 });
             })];
         }
 
-        string ExtractFirst(ParseResult arguments, string folder, ConsoleProgress progress)
+        (string Folder, TrainSubset? Subset) ExtractFirst(ParseResult arguments, string folder, ConsoleProgress progress)
         {
             Require(arguments, backbone, features);
-            var items = features.Items(arguments);
+            var (items, few) = subset.Narrow(arguments, features.Items(arguments), arguments.GetValue(features.Seed));
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
             var request = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
             if (!Given(arguments, features.Pool))                                          // as the heads need it
             {
                 var layout = net.Loaded.Net.Layout;
-                var heads = Plan(arguments, request.T, NamedHead.MapsOf(layout, request), request.Pools[0], choose: true);
+                var heads = Plan(arguments, request.T, NamedHead.MapsOf(layout, request), request.Pools[0], few, choose: true);
                 request = request with { Pools = [.. heads.SelectMany(planned => HeadInputs.PoolsFor(planned.Request.Head, layout, request, planned.Request.Blocks)).Distinct().Order()] };
             }
             var summary = Extract.Run(net.Backbone, items, request, folder, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
             progress.Dispose();
             ExtractVerb.Show(folder, summary, items, json: false);
-            return folder;
+            return (folder, few);
         }
     }
 

@@ -68,6 +68,19 @@ public sealed class FeatureStore : IDisposable
     /// <exception cref="FeatureStoreException">The store does not hold it.</exception>
     public long[] Shape(FeatureName name) => [.. Stored(0, name).Shape.Skip(1)];
 
+    /// <summary>Checks that all of some maps are there.</summary>
+    /// <exception cref="FeatureStoreException">Some are not; the message names them all.</exception>
+    public void Require(IReadOnlyCollection<FeatureName> names)
+    {
+        var missing = names.Where(name => !_maps.ContainsKey(name)).Select(name => $"t={name.T}, block {name.Block}, pool {name.Pool}").Distinct().ToList();
+        if (missing.Count > 0)
+        {
+            string All(Func<FeatureName, int> part) => string.Join(",", names.Select(part).Distinct().Order());
+            throw new FeatureStoreException($"{Folder} lacks {missing.Count} of {names.Select(name => (name.T, name.Block, name.Pool)).Distinct().Count()} maps that are needed: {string.Join("; ", missing)}. It holds {Held}. "
+                + $"Extract all into another folder: diffract extract --model CKPT --data DIR --t {All(name => name.T)} --blocks {All(name => name.Block)} --pool {All(name => name.Pool)} --out STORE");
+        }
+    }
+
     /// <summary>Some rows of a map, in the order given.</summary>
     /// <returns>(rows, C, h, w) float32.</returns>
     public Tensor Gather(FeatureName name, ReadOnlySpan<int> rows)

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Diffract.Data;
 using Diffract.Diffusion;
 using Diffract.Features;
@@ -15,6 +17,15 @@ public sealed record Prediction(string Picture, IReadOnlyList<float> Probabiliti
     public IEnumerable<(int Class, float Probability)> Ranked => Probabilities.Select((p, i) => (i, p)).OrderByDescending(pair => pair.p).ThenBy(pair => pair.i);
 }
 
+/// <summary>A trained head's accuracy on a store's pictures.</summary>
+/// <param name="AveragedLooks">Views and draws whose logits were averaged; 1: none were.</param> <param name="TestSha256">As <see cref="PictureOutcomes.TestSha256"/>.</param>
+/// <param name="Features">How the store was made.</param>
+public sealed record HeadTest(HeadConfig Head, Score Score, int AveragedLooks, string TestSha256, JsonObject Features)
+{
+    /// <summary>Read by <see cref="ResultFile.Read"/>.</summary>
+    public void Write(string path) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(new { head = Head.ToJson(), score = Score, averagedLooks = AveragedLooks, testSha256 = TestSha256, features = Features }, HeadResult.Json));
+}
+
 /// <summary>A trained head on pictures that it has not seen.</summary>
 public static class EvaluateHead
 {
@@ -23,7 +34,12 @@ public static class EvaluateHead
     /// <exception cref="HeadConfigException">The store was made with another backbone, or the head's outputs are not finite.</exception>
     /// <exception cref="FeatureStoreException">It was made at another size or for another class, lacks what the head reads, or labels, or holds features that are not finite.</exception>
     /// <param name="backbone">Built as far as the head needs; for a head with feedback only.</param> <param name="note">Called with what differs from the head's training and may move the result a little.</param>
-    public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null, Action<string>? note = null)
+    public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null, Action<string>? note = null) =>
+        Test(head, store, averageLooks, cancellation, backbone, device, note).Score;
+
+    /// <summary>As <see cref="Run"/>, with how it was made, for a file that `compare` reads.</summary>
+    /// <inheritdoc cref="Run"/>
+    public static HeadTest Test(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null, Action<string>? note = null)
     {
         head.CheckBackbone((string)store.Manifest.How["model"]!["sha256"]!, (string)store.Manifest.How["model"]!["name"]!);
         CheckMaking(head.Features, store, note);
@@ -38,9 +54,12 @@ public static class EvaluateHead
             throw new FeatureStoreException($"{store.Folder}: {rows.Length} rows to evaluate on, of which {rows.Count(row => store.Labels[row] < 0)} have no label");
         }
         var source = new StoreSource(store, backbone, device);
+        var looks = averageLooks ? source.TestLooks : [source.TestLooks[0]];
+        store.Require([.. from key in head.Inputs.Head.Keys from look in looks select head.Inputs.Name(key, look.View.Flip ? 1 : 0, look.Draw)]);
         head.Use(backbone);
-        var accuracy = HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation);
-        return accuracy.Undecided == 0 ? Score.Of(accuracy, head.ClassNames)
+        List<int> seen = [];
+        var accuracy = HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation, (_, batch) => seen.AddRange(batch));
+        return accuracy.Undecided == 0 ? new(head.Inputs.Head, Score.Of(accuracy, head.ClassNames), looks.Count, PictureOutcomes.Of(source, seen, accuracy.Outcomes!).TestSha256, store.Manifest.How)
             : throw new HeadConfigException($"the head gives NaN or infinity for {accuracy.Undecided} of {accuracy.Pictures} pictures of {store.Folder}, whose features are finite: its file is damaged, or its training diverged. Train it again.");
     }
 

@@ -25,8 +25,9 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
         var splits = Splits.Resolve(set, test, seed);
         IEnumerable<(int, PictureSplit)> All(IReadOnlyList<int> indices, PictureSplit split) => Limited(indices.Select(i => (i, split)), limit);
         List<(int Item, PictureSplit Split)> items = [.. All(splits.Train, PictureSplit.Train), .. All(splits.Validation, PictureSplit.Validation), .. All(splits.Test, PictureSplit.Test)];
-        var decision = limit is { } most ? $"{splits.Decision} At most {most} pictures of each split were taken, spread evenly." : splits.Decision;
-        return new(splits.Set, [.. items.OrderBy(item => item.Item)], decision);
+        int Count(PictureSplit split) => items.Count(item => item.Split == split);
+        var decision = limit is { } most ? $"{splits.Decision} At most {most} pictures of each split were taken, spread evenly: {Count(PictureSplit.Train)} for training and {Count(PictureSplit.Test)} for testing." : splits.Decision;
+        return new(splits.Set.With([.. splits.Set.Warnings.Union(splits.Warnings)]), [.. items.OrderBy(item => item.Item)], decision);
     }
 
     /// <summary>The same with a part of each class's training pictures, for learning from few labels; validation and test pictures stay.</summary>

@@ -5,13 +5,17 @@ namespace Diffract.Workflows;
 /// <summary>The recipes of fine-tuning, under the names of <see cref="HeadRecipes"/>.</summary>
 public static class FineTuneRecipes
 {
-    /// <param name="name">One of <see cref="HeadRecipes.Names"/>.</param> <param name="attention">True for attention heads, false for linear ones and MLPs.</param>
+    /// <summary>All but those that fit a head to features that stay as they are.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. HeadRecipes.Names.Where(name => !IsFit(name))];
+
+    /// <param name="name">One of <see cref="Names"/>.</param> <param name="attention">True for attention heads, false for linear ones and MLPs.</param>
     /// <exception cref="ArgumentException">Another name.</exception>
     public static (HeadRecipe Recipe, TuningConfig Tuning) Get(string name, bool attention)
     {
         var probing = HeadRecipes.Get(name, attention);
         return name switch
         {
+            _ when IsFit(name) => throw new ArgumentException($"recipe '{name}' fits a head to features that stay as they are, and would leave the net untrained: to fine-tune, known are {string.Join(", ", Names)}"),
             "default" => (probing with { About = "ours: AdamW, half a cosine, three quarters of the learning rate a block downwards", LearningRates = [5e-4], UsualRate = null, WeightDecays = [0.05] }, new() { LayerDecay = 0.75 }),
             "2307.08702" => (probing with
             {
@@ -27,8 +31,10 @@ public static class FineTuneRecipes
         };
     }
 
+    static bool IsFit(string name) => HeadRecipes.Get(name, attention: false).Optimizer == OptimizerKind.Lbfgs;
+
     /// <summary>The head of a recipe of probing as that of fine-tuning.</summary>
-    /// <param name="name">One of <see cref="HeadRecipes.Names"/>.</param>
+    /// <param name="name">One of <see cref="Names"/>.</param>
     public static HeadConfig Head(string name, HeadConfig probing) => (name, probing) switch
     {
         ("2307.08702", LinearConfig { Hidden.Count: 0 } linear) => linear with { BatchNorm = true },

@@ -121,7 +121,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         var sound = new HashSet<int>();                                                    // heads of which a candidate has not diverged
         if (parts.Held.Length == 0)
         {
-            throw new TrainException($"{source.Name}: no class has two training pictures, so none can be held out to choose among {heads[lines.Keys.First()].Request.Recipe.Candidates.Count} settings. Give one --lr and one --decay.");
+            throw new TrainException($"{source.Name}: no class has two training pictures, so none can be held out to choose among {heads[lines.Keys.First()].Request.Recipe.Candidates.Count} settings. {(Recipe.Optimizer == OptimizerKind.Lbfgs ? "Give one --decay, the penalty." : "Give one --lr and one --decay.")}");
         }
         foreach (var (number, part) in Choosing(lines.Keys, memory).Index())
         {

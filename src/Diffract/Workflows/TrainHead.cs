@@ -32,7 +32,7 @@ public static class TrainHead
 
     /// <param name="folder">Receives the head, result.json, outcomes.safetensors, metrics.jsonl and, until it is done, the state of the run; also the backbone, where it was trained.</param>
     /// <exception cref="FeatureStoreException">The source lacks what the head needs, or its features are not finite.</exception>
-    /// <exception cref="TrainException">A split is empty, a class has no training pictures, the loss is not finite, or the trained head's outputs are not.</exception>
+    /// <exception cref="TrainException">A split is empty, a class has no training pictures, the folder holds a result of another backbone or of other pictures, the loss is not finite, or the trained head's outputs are not.</exception>
     public static HeadResult Run(HeadSource source, TrainHeadRequest request, string folder, Action<Progress>? report = null, CancellationToken cancellation = default) =>
         TrainHeads.Run(source, [new("", request)], folder, memory: null, report, cancellation)[0];
 

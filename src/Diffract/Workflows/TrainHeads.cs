@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Diffract.Data;
 using Diffract.Torch;
 
@@ -26,6 +27,10 @@ public static class TrainHeads
         TrainHead.TrainRows(source, heads[0].Request, test);                              // a fault of the pictures is said before one of the heads
         var passes = Passes(source, heads);
         var train = passes.ToDictionary(pass => pass, pass => TrainHead.TrainRows(source, pass.Request, test));
+        foreach (var head in heads)
+        {
+            RefuseOther(source, Path.Combine(folder, head.Name, TrainHead.ResultFile));
+        }
         Directory.CreateDirectory(folder);
         var results = new Dictionary<string, HeadResult>();
         foreach (var (index, pass) in passes.Index())
@@ -60,6 +65,24 @@ public static class TrainHeads
     static IReadOnlyList<HeadPass> Passes(HeadSource source, IReadOnlyList<PlannedHead> heads) =>
         [.. heads.Select(head => (head.Name, head.Request, Inputs: source.Complete(head.Request.Head, head.Request.T, head.Request.Blocks)))
             .GroupBy(head => Shared(head.Request)).Select(same => new HeadPass(source, [.. same]))];
+
+    // A finished head may be trained anew in its place; one of another checkpoint or of other pictures is not to be lost by a slip of the folder's name.
+    static void RefuseOther(HeadSource source, string file)
+    {
+        if (!File.Exists(file))
+        {
+            return;
+        }
+        var (mine, earlier) = (source.How, JsonNode.Parse(File.ReadAllBytes(file))?["features"]);
+        string Text(JsonNode? how, string part, string key) => (string?)how?[part]?[key] ?? "unknown";
+        var model = Text(earlier, "model", "sha256") == Text(mine, "model", "sha256") ? null : $"of {Text(earlier, "model", "name")} ({Short(earlier)}), this head would be of {Text(mine, "model", "name")} ({Short(mine)})";
+        var data = Text(earlier, "data", "listSha256") == Text(mine, "data", "listSha256") ? null : $"of other pictures of {Text(earlier, "data", "name")}";
+        if ((model ?? data) is { } what)
+        {
+            throw new TrainException($"{file} is a finished result {what}. Choose another --out, or delete it.");
+        }
+        string Short(JsonNode? how) => $"SHA-256 {Text(how, "model", "sha256")[..Math.Min(12, Text(how, "model", "sha256").Length)]}...";
+    }
 
     // What heads must have in common to see the same batches.
     static string Shared(TrainHeadRequest request)

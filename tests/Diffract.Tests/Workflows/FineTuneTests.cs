@@ -248,6 +248,15 @@ public class FineTuneTests
     }
 
     [Fact]
+    public void A_recipe_that_fits_a_head_alone_is_refused()
+    {
+        var error = Assert.Throws<ArgumentException>(() => FineTuneRecipes.Get("logistic", attention: false));
+
+        Assert.Equal("recipe 'logistic' fits a head to features that stay as they are, and would leave the net untrained: to fine-tune, known are default, 2307.08702, 2311.17921, released-code", error.Message);
+        Assert.All(FineTuneRecipes.Names, name => Assert.NotEqual(OptimizerKind.Lbfgs, FineTuneRecipes.Get(name, attention: false).Recipe.Optimizer));
+    }
+
+    [Fact]
     public void A_loss_that_is_not_finite_is_one_error()
     {
         using var folder = new TemporaryFolder();

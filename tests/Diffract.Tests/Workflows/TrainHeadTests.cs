@@ -155,6 +155,60 @@ public class TrainHeadTests
     }
 
     [Fact]
+    public void A_finished_head_of_another_backbone_or_of_other_pictures_is_not_written_over()
+    {
+        using var folder = new TemporaryFolder();
+        void Train(ulong seed, int train)
+        {
+            using var tiny = new TinyNet();
+            Extract.Run(tiny.Backbone with { Sha256 = new string((char)('a' + seed), 64), Name = $"net-{seed}.pt" }, ExtractItems.Of(TinyNet.Pictures(train, 20)), TinyNet.Request, folder[$"store-{seed}-{train}"], new() { BatchSize = 20 });
+            using var store = FeatureStore.Open(folder[$"store-{seed}-{train}"]);
+            TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, HeadRecipes.Get("logistic", attention: false) with { WeightDecays = [0.1] }), folder["head"]);
+        }
+        Train(seed: 0, train: 40);
+        var before = File.ReadAllBytes(folder["head/head.safetensors"]);
+
+        var model = Assert.Throws<TrainException>(() => Train(seed: 1, train: 40));
+        var data = Assert.Throws<TrainException>(() => Train(seed: 0, train: 50));
+
+        Assert.Contains("result.json is a finished result of net-0.pt (SHA-256 aaaaaaaaaaaa...), this head would be of net-1.pt (SHA-256 bbbbbbbbbbbb...). Choose another --out, or delete it.", model.Message);
+        Assert.Contains("is a finished result of other pictures of", data.Message);
+        Assert.Equal(before, File.ReadAllBytes(folder["head/head.safetensors"]));
+        Train(seed: 0, train: 40);
+    }
+
+    [Theory]
+    [InlineData("logistic", "Give one --decay, the penalty.")]
+    [InlineData("default", "Give one --lr and one --decay.")]
+    public void Settings_that_no_held_out_picture_can_choose_are_asked_for(string recipe, string message)
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny);
+
+        var error = Assert.Throws<TrainException>(() => TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, HeadRecipes.Get(recipe, attention: false)) { Subset = new TrainSubset.PerClass(1) }, folder["head"]));
+
+        Assert.EndsWith(message, error.Message);
+    }
+
+    [Fact]
+    public void All_maps_that_a_store_lacks_are_named_with_the_command_that_makes_them()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny);
+        TrainHead.Run(store, new(new LinearConfig { Pool = 4 }, HeadRecipes.Get("logistic", attention: false) with { WeightDecays = [0.1] }), folder["head"]);
+        using var trained = TrainedHead.Open(folder["head/head.safetensors"]);
+        Extract.Run(tiny.Backbone, ExtractItems.Of(TinyNet.Pictures(20, 20)), TinyNet.Request with { T = [50], Blocks = [4] }, folder["other"], new() { BatchSize = 20 });
+        using var other = FeatureStore.Open(folder["other"]);
+
+        var error = Assert.Throws<FeatureStoreException>(() => EvaluateHead.Run(trained, other));
+
+        Assert.Contains("lacks 3 of 4 maps that are needed: t=50, block 5, pool 4; t=200, block 4, pool 4; t=200, block 5, pool 4. It holds t 50, blocks 4,", error.Message);
+        Assert.EndsWith("diffract extract --model CKPT --data DIR --t 50,200 --blocks 4,5 --pool 4 --out STORE", error.Message);
+    }
+
+    [Fact]
     public void What_a_store_lacks_is_said_in_one_error()
     {
         using var folder = new TemporaryFolder();

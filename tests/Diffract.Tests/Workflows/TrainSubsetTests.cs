@@ -1,4 +1,5 @@
 using Diffract.Data;
+using Diffract.Features;
 using Diffract.Heads;
 using Diffract.Workflows;
 
@@ -45,6 +46,29 @@ public class TrainSubsetTests
         Assert.Equal([1, 2, 4], Rows("a_1.png", "", " b_0.png", "a/2.png", "b_0.png"));
         Assert.Contains("1 of 2 names fit no training picture of toy: 9.png", Assert.Throws<TrainException>(() => Rows("a_0.png", "9.png")).Message);
         Assert.Contains("fit several training pictures; write more of their paths", Assert.Throws<TrainException>(() => Rows("3.png")).Message);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Pictures_that_are_left_out_do_not_go_through_the_net_and_the_same_are_chosen(bool byShare)
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        TrainSubset subset = byShare ? new TrainSubset.Fraction(0.1) : new TrainSubset.PerClass(2);
+        var items = ExtractItems.Of(TinyNet.Pictures(200, 20));
+        using var whole = Source(tiny);
+
+        var few = subset.Narrow(items, seed: 5);
+        Extract.Run(tiny.Backbone, few, TinyNet.Request, folder["store"], new() { BatchSize = 20 });
+        using var store = FeatureStore.Open(folder["store"]);
+        var result = TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, HeadRecipes.Get("logistic", attention: false) with { Seed = 5, WeightDecays = [0.1] }) { Subset = new TrainSubset.Narrowed(subset) }, folder["head"]);
+
+        int[] chosen = subset.Of(whole, whole.RowsOf(PictureSplit.Train), seed: 5);
+        Assert.Equal(chosen.Select(row => whole.Files[row]), store.ReadRows().Where(row => row.Split == "train").Select(row => row.File));
+        Assert.Equal((20, chosen.Length), (store.RowsOf(PictureSplit.Test).Length, result.TrainPictures));
+        Assert.Equal(subset.ToString(), result.TrainedOn);
+        Assert.Contains($"Of the 200 training pictures {chosen.Length} are used: {subset}.", result.Splits);
     }
 
     [Theory]

@@ -68,8 +68,11 @@ public sealed record RecipeRow
     /// <summary>"linear", "mlp", "cnn", "attention", "difformer" or "knn".</summary>
     public string Kind => Method == RecipeMethod.Neighbours ? "knn" : HeadName?.Kind ?? Head?.Kind ?? "";
 
-    /// <summary>True where features are computed once and kept.</summary>
-    public bool ReadsStore => Method is RecipeMethod.Head or RecipeMethod.Neighbours && !Features.Fresh;
+    /// <summary>True where features are computed once and kept: for DifFeed the maps of its first pass.</summary>
+    public bool ReadsStore => Method != RecipeMethod.FineTune && !Features.Fresh;
+
+    /// <summary>True where an epoch of training runs the net, so that learning rate and weight decay are chosen only where the row names several.</summary>
+    public bool RunsNet => !ReadsStore || Method == RecipeMethod.Feedback;
 
     /// <summary>Sets of maps that the row may read: one, or those it chooses among.</summary>
     public IEnumerable<FeatureUse> Uses(UNetLayout layout)
@@ -78,6 +81,11 @@ public sealed record RecipeRow
         var use = new FeatureUse(Features.T, Features.Blocks, 0);
         return [use with { Pool = PoolOf(use, layout) }];
     }
+
+    /// <summary>The maps that a store keeps for a use: those that are read, or with feedback the whole ones of the first pass.</summary>
+    /// <exception cref="ArgumentException">The net lacks a block that feeds back.</exception>
+    internal FeatureUse Kept(FeatureUse use, UNetLayout layout) => Method != RecipeMethod.Feedback ? use
+        : use with { Blocks = FeedbackExtractor.FirstPassBlocks(Feedback.On(layout), layout, use.Blocks), Pool = 0 };
 
     /// <summary>The row's head for some maps of a net, classes and maps yet to be filled in; null for nearest neighbours.</summary>
     /// <param name="use">Its pool holds for linear heads and MLPs that do not tell theirs.</param>

@@ -13,6 +13,7 @@ static class RecipeCost
         {
             TrainSubset.PerClass few => Math.Min(pictures.Train, (long)few.Count * pictures.Classes),
             TrainSubset.Fraction part => (long)(pictures.Train * part.Share),
+            TrainSubset.Listed list => list.Names.Count,
             _ => pictures.Train,
         };
         RecipePlan.CheckBlocks(row, layout);
@@ -24,10 +25,10 @@ static class RecipeCost
                 head += (double)train * pictures.Test * block.OutChannels * Math.Max(1, use.Pool * use.Pool);
                 continue;
             }
-            var training = row.Training.For(complete, 0, row.ReadsStore);
+            var training = row.Training.For(complete, 0, choose: !row.RunsNet);
             var work = Training(complete, training, train) + (double)pictures.Test * HeadCost.Forward(complete);
             (head, parameters) = (head + work, complete.ParameterCount() + (row.Method is RecipeMethod.Feedback ? row.Feedback.On(layout).ParameterCount(layout) : 0));
-            net += Passes(row, use, layout) * ((double)train * training.Epochs) + (row.ReadsStore ? 0 : (double)pictures.Test * Forward(row, use, layout));
+            net += Passes(row, use, layout) * ((double)train * training.Epochs) + (double)pictures.Test * Forward(row, use, layout);
         }
         return new(net * recipe.Seeds.Count, head * recipe.Seeds.Count, parameters);
     }
@@ -40,14 +41,16 @@ static class RecipeCost
         return 3.0 * HeadCost.Forward(head) * train * (choosing + recipe.Epochs);
     }
 
-    // Multiply-adds of the net for one picture in one epoch.
-    static double Passes(RecipeRow row, FeatureUse use, UNetLayout layout) => row.ReadsStore ? 0
-        : row.Method is RecipeMethod.FineTune ? 3 * Pass(row, layout, use.Blocks[^1]) * use.T.Count
-        : row.Method is RecipeMethod.Feedback ? (FirstPass(row, use, layout) + 3 * Pass(row, layout, use.Blocks[^1])) * use.T.Count
-        : Forward(row, use, layout);
+    // Multiply-adds of the net for one picture in one epoch, beside what a store keeps.
+    static double Passes(RecipeRow row, FeatureUse use, UNetLayout layout) => row.Method switch
+    {
+        RecipeMethod.FineTune => 3 * Pass(row, layout, use.Blocks[^1]) * use.T.Count,
+        RecipeMethod.Feedback => Forward(row, use, layout) + 2 * Pass(row, layout, use.Blocks[^1]) * use.T.Count,
+        _ => Forward(row, use, layout),
+    };
 
     static double Forward(RecipeRow row, FeatureUse use, UNetLayout layout) =>
-        ((row.Method is RecipeMethod.Feedback ? FirstPass(row, use, layout) : 0) + Pass(row, layout, use.Blocks[^1])) * use.T.Count;
+        ((row.RunsNet ? Pass(row, layout, use.Blocks[^1]) : 0) + (row.Method == RecipeMethod.Feedback && !row.ReadsStore ? FirstPass(row, use, layout) : 0)) * use.T.Count;
 
     static double Pass(RecipeRow row, UNetLayout layout, int block) => PassCost.MultiplyAdds(layout, block, row.Features.Size ?? layout.Config.ImageSize, row.Features.Size ?? layout.Config.ImageSize);
 

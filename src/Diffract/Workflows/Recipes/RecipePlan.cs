@@ -63,7 +63,7 @@ public sealed record RecipePlan(Recipe Recipe, UNetLayout Layout, IReadOnlyDicti
     }
 
     /// <summary>The store with the maps of one use.</summary>
-    public StorePlan StoreOf(RecipeJob job, FeatureUse use, ulong seed) => Stores.First(store => store.Serves(job.Data, SubsetOf(job.Data, seed), job.Row.Features, use, Layout));
+    public StorePlan StoreOf(RecipeJob job, FeatureUse use, ulong seed) => Stores.First(store => store.Serves(job.Data, SubsetOf(job.Data, seed), job.Row.Features, job.Row.Kept(use, Layout), Layout));
 
     /// <summary>The head of a use, complete for the store's maps; null for nearest neighbours.</summary>
     public static HeadConfig? Complete(RecipeRow row, FeatureUse use, UNetLayout layout, int classes)

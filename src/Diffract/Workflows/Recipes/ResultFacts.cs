@@ -24,6 +24,9 @@ static class ResultFacts
         }
         Add("t", head?["ts"] ?? result["t"] ?? request?["t"]);
         Add("feedback", head?["feedback"]?["strategy"]);
+        Add("feedback layers", head?["feedback"]?["layers"]);
+        Add("feedback pairs", head?["feedback"]?["pairs"] is JsonArray pairs ? new JsonArray([.. pairs.Select(pair => (JsonNode)$"{pair!["from"]}-{pair["to"]}")]) : null);
+        Add("batch norm", (head?["reader"] ?? head)?["batchNorm"]);
         Add("blocks", head?["readBlocks"] ?? (head?["blocks"] is JsonArray { Count: > 0 } blocks ? new JsonArray([.. blocks.Select(block => block?["block"]?.DeepClone())]) : result["block"] ?? request?["blocks"]));
         Add("pool", head?["pool"] ?? result["pool"] ?? head?["tokens"]);
         Add("looks averaged", result["averagedLooks"]);

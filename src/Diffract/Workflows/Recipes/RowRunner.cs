@@ -61,7 +61,9 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
             NearestNeighbours.Run(store, Neighbours(job.Row, use), at, report, cancellation);
             return;
         }
-        TrainHead.Run(store, Head(job.Row, use, seed), at, report, cancellation);
+        var head = Head(job.Row, use, seed);
+        using var backbone = head.Head is FeedbackHeadConfig feedback ? Backbone.Open(request.ModelName, request.ConfigPath, job.Row.Features.Precision, request.Device, feedback.Deepest) : null;
+        TrainHead.Run(new StoreSource(store, backbone, backbone is null ? null : request.Device), head, at, report, cancellation);
     }
 
     // Pictures go through the net anew each epoch; for fine-tuning the whole net is loaded, in float32.
@@ -80,7 +82,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
     {
         var head = row.TrainedFor(use, plan.Layout);
         var blocks = head is FeedbackHeadConfig feedback ? feedback.FirstPassBlocks : use.Blocks;
-        return new(head, row.Training.For(head, seed, row.ReadsStore)) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
+        return new(head, row.Training.For(head, seed, choose: !row.RunsNet)) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
     }
 
     static NeighboursRequest Neighbours(RecipeRow row, FeatureUse use) => new()

@@ -111,6 +111,7 @@ public static class RunRecipe
         var mine = job.Row.Json.DeepClone().AsObject();
         mine.Remove("paper");
         mine["share"] = job.Data.Share;
+        if (job.Row.Training.Subset is TrainSubset.Listed list) { mine["listSha256"] = list.Sha256; }
         if (job.Row.Choose is not null) { mine["chosenWithSeed"] = recipe.Seeds[0]; }
         if (File.Exists(path) && StoreManifest.Differences(mine, JsonNode.Parse(File.ReadAllBytes(path))) is { Count: > 0 } differences)
         {

@@ -34,7 +34,7 @@ public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Ma
     {
         foreach (var alike in rows.GroupBy(row => Making(row.Features)))
         {
-            var uses = alike.SelectMany(row => row.Uses(layout)).ToList();
+            var uses = alike.SelectMany(row => row.Uses(layout).Select(use => row.Kept(use, layout))).ToList();
             foreach (var steps in Joined(uses.Select(use => use.T)))
             {
                 FeatureUse[] here = [.. uses.Where(use => steps.Contains(use.T[0]))];

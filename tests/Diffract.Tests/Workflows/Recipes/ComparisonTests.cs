@@ -57,6 +57,37 @@ public class ComparisonTests
     }
 
     [Fact]
+    public void An_evaluation_says_what_was_averaged_and_tested()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        Extract.Run(tiny.Backbone, ExtractItems.Of(TinyNet.Pictures(60, 30)), TinyNet.Request with { Draws = 2 }, folder["store"], new() { BatchSize = 20 });
+        using var store = FeatureStore.Open(folder["store"]);
+        var recipe = HeadRecipes.Get("logistic", attention: false) with { WeightDecays = [0.1] };
+        var result = TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, recipe) { AverageLooks = true }, folder["head"]);
+        using var head = TrainedHead.Open(folder["head/head.safetensors"]);
+
+        EvaluateHead.Test(head, store, averageLooks: true).Write(folder["averaged.json"]);
+        EvaluateHead.Test(head, store).Write(folder["one.json"]);
+
+        var comparison = Comparison.Of([.. new[] { folder["head"], folder["averaged.json"], folder["one.json"] }.SelectMany(ResultFile.Read)]);
+        Assert.Contains("looks averaged: 2 (1, 2); 1 (3)", comparison.Notes());
+        Assert.DoesNotContain(comparison.Differences, difference => difference.Fact == "test pictures");
+        Assert.Equal(result.Test.Top1, comparison.Entries[1].Top1);
+    }
+
+    [Theory]
+    [InlineData("""{"kind": "linear", "batchNorm": true}""", """{"kind": "linear", "batchNorm": false}""", "batch norm: true (1); false (2)")]
+    [InlineData("""{"feedback": {"strategy": "all", "layers": ["Convolution", "Relu"]}}""", """{"feedback": {"strategy": "all", "layers": ["Convolution"]}}""", "feedback layers: Convolution,Relu (1); Convolution (2)")]
+    [InlineData("""{"feedback": {"strategy": "all", "pairs": [{"from": 9, "to": 1}, {"from": 8, "to": 2}]}}""", """{"feedback": {"strategy": "all", "pairs": [{"from": 9, "to": 1}]}}""", "feedback pairs: 9-1,8-2 (1); 9-1 (2)")]
+    public void What_differs_in_a_head_is_said(string first, string second, string note)
+    {
+        ResultEntry Of(string head) => Entry("a", 50) with { How = ResultFacts.Of(null, new JsonObject { ["head"] = JsonNode.Parse(head) }) };
+
+        Assert.Equal([note], Comparison.Of([Of(first), Of(second)]).Notes());
+    }
+
+    [Fact]
     public void What_is_no_result_is_refused()
     {
         using var folder = new TemporaryFolder();

@@ -79,6 +79,44 @@ public class RecipeReaderTests
         Assert.Equal(2, fault.Message.Split("features.pools is unknown").Length);
     }
 
+    static Recipe Row(string row) => Read($$"""{"about": "x", "model": "net.pt", "data": [{"name": "A"}], "features": {"t": [90], "blocks": [24]}, "rows": [{"name": "a", {{row}}}]}""");
+
+    [Theory]
+    [InlineData(""" "method": "finetune", "head": "linear", "train": {"recipe": "logistic"} """, "rows.0.train.recipe is logistic, which fits a head to features that stay as they are; to fine-tune, expected default, 2307.08702,")]
+    [InlineData(""" "method": "feedback", "head": "attention", "train": {"recipe": "logistic"} """, "rows.0.train.recipe is logistic, which fits linear heads; with feedback, expected default, 2307.08702,")]
+    [InlineData(""" "method": "knn", "features": {"noise": "fresh"} """, "rows.0.features.noise is fresh, but nearest neighbours are searched in a store, once; expected stored")]
+    [InlineData(""" "method": "finetune", "head": "linear", "features": {"noise": "stored"} """, "rows.0.features.noise is stored, but a net that is trained has no features to keep; expected fresh")]
+    [InlineData(""" "method": "feedback", "head": "attention", "features": {"noise": "stored", "crop": "random"} """, "rows.0.features.crop other than centre needs noise fresh")]
+    [InlineData(""" "method": "feedback", "head": "attention", "feedback": {"strategy": "most"} """, "rows.0.feedback.strategy: feedback 'most': expected all, bottleneck")]
+    [InlineData(""" "head": "linear", "train": {"subset": "nowhere.txt"} """, "rows.0.train.subset is nowhere.txt, which cannot be read")]
+    [InlineData(""" "head": "linear", "train": {"subset": "nowhere.txt", "share": 0.1} """, "rows.0.train.subset and share are both given; expected one of perClass, share and subset")]
+    public void A_setting_that_the_rows_method_has_no_use_for_is_refused(string row, string message) => Assert.Contains(message, Assert.Throws<RecipeException>(() => Row(row)).Message);
+
+    [Theory]
+    [InlineData(""" "method": "feedback", "head": "attention" """, true, false)]
+    [InlineData(""" "method": "feedback", "head": "attention", "features": {"noise": "stored"} """, false, true)]
+    [InlineData(""" "method": "finetune", "head": "linear", "features": {"crop": "random"} """, true, false)]
+    [InlineData(""" "head": "linear" """, false, true)]
+    [InlineData(""" "head": "linear", "features": {"noise": "fresh"} """, true, false)]
+    [InlineData(""" "method": "knn" """, false, true)]
+    public void Noise_that_is_not_said_is_the_methods_own(string row, bool isFresh, bool readsStore)
+    {
+        var read = Row(row).Rows[0];
+
+        Assert.Equal((isFresh, readsStore), (read.Features.Fresh, read.ReadsStore));
+    }
+
+    [Fact]
+    public void Feedback_and_few_labels_are_named_as_on_the_command_line()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllLines(folder["one percent.txt"], ["a_1.png", "b_2.png"]);
+
+        Assert.Equal("multi-scale:2", Row(""" "method": "feedback", "head": "attention", "feedback": {"strategy": "multi-scale:2"} """).Rows[0].Feedback.Strategy);
+        var listed = Assert.IsType<TrainSubset.Listed>(Row($$""" "head": "linear", "train": {"subset": "{{folder["one percent.txt"]}}"} """).Rows[0].Training.Subset);
+        Assert.Equal(["a_1.png", "b_2.png"], listed.Names);
+    }
+
     [Theory]
     [InlineData("[1]", "expected a JSON object"), InlineData("{", "not JSON"), InlineData("""{"about": "a", "about": "b"}""", "not JSON")]
     public void What_is_no_recipe_is_refused(string text, string message) => Assert.Contains(message, Assert.Throws<RecipeException>(() => Read(text)).Message);

@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Diffract.Data;
+using Diffract.Features;
+using Diffract.Heads;
 using Diffract.Models;
 using Diffract.Torch;
 using Diffract.Workflows;
@@ -122,6 +125,39 @@ public class RunRecipeTests
         Assert.Contains(comparison.Entries[0].How.Values, value => value.Contains(fact));
         Assert.False(Directory.Exists(folder["out/features"]));
         Assert.NotNull(comparison.Entries[0].OutcomesFile);
+    }
+
+    [Fact]
+    public void Feedback_on_kept_first_passes_stands_beside_feedback_with_fresh_noise()
+    {
+        using var folder = new TemporaryFolder();
+        const string DifFeed = """ "method": "feedback", "head": {"kind": "linear", "pool": 1}, "feedback": {"strategy": "multi-scale:2"} """;
+        var recipe = Recipe($$$"""{"name": "kept", {{{DifFeed}}}, "features": {"noise": "stored"}}, {"name": "fresh", {{{DifFeed}}}}""", "seeds=[3]", "train.epochs=1", "train.learningRates=[0.001]", "features.blocks=[6]");
+
+        var comparison = RunRecipe.Run(Request(folder, recipe), folder["out"]);
+        var estimate = RecipeEstimate.Of(Request(folder, recipe));
+
+        Assert.Contains("noise: stored draws (1); a new draw each epoch (2)", comparison.Notes());
+        using var store = FeatureStore.Open(Directory.EnumerateDirectories(folder["out/features/toys"]).Single());
+        Assert.Equal(FeedbackExtractor.FirstPassBlocks(FeedbackConfig.Of(FeedbackStrategy.Parse("multi-scale:2"), new(TinyNet.Config)), new(TinyNet.Config), [6]), store.Request.Blocks);
+        Assert.True(estimate.DiskBytes > 0 && estimate.Rows[0].Job.Cost.Net < estimate.Rows[1].Job.Cost.Net);
+        Assert.Equal(comparison.Entries[0].Parameters, comparison.Entries[1].Parameters);
+    }
+
+    [Fact]
+    public void A_list_of_file_names_chooses_the_training_pictures_and_another_list_is_another_row()
+    {
+        using var folder = new TemporaryFolder();
+        var set = Request(folder).Items(Recipe().Data[0])!;
+        void List(int first) => File.WriteAllLines(folder["list.txt"], set.Of(PictureSplit.Train).GroupBy(item => set.Set.Items[item].Class).Select(own => set.Set.Items[own.ElementAt(first)].Path));
+        Recipe Listed() => Recipe("""{"name": "linear", "head": {"kind": "linear", "pool": 1}}""", "seeds=[3]", "train.learningRates=[0.001]", $"train.subset={folder["list.txt"]}");
+        List(first: 0);
+
+        var comparison = RunRecipe.Run(Request(folder, Listed()), folder["out"]);
+
+        Assert.Equal((10, "the 10 training pictures listed in list.txt"), (comparison.Entries[0].TrainPictures, comparison.Entries[0].How["trained on"]));
+        List(first: 1);
+        Assert.Contains("listSha256", Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder, Listed()), folder["out"])).Message);
     }
 
     [Fact]

@@ -1,0 +1,31 @@
+using System.Diagnostics;
+
+namespace Diffract.Tests.Cli;
+
+/// <summary>The command itself: what it has no use for is an error before any file is opened.</summary>
+public class StrayOptionsTests
+{
+    [Theory]
+    [InlineData("train --head diffeed --crop random", "--crop is for --live")]
+    [InlineData("train --head diffeed --no-flip", "--no-flip is for --live")]
+    [InlineData("train --head diffeed --hidden 64", "--hidden is not for --head diffeed")]
+    [InlineData("train --feedback all --head attention-1", "--feedback is for --head diffeed")]
+    [InlineData("train --live --views flip", "--views is for a store")]
+    [InlineData("train --store none --limit 20", "--limit is for pictures that go through the net")]
+    [InlineData("finetune --head diffeed", "give it to `diffract train`")]
+    [InlineData("finetune --recipe logistic", "recipe 'logistic' fits a head to features that stay as they are")]
+    public void An_option_without_effect_is_refused(string line, string message)
+    {
+        var program = Path.Combine(AppContext.BaseDirectory.Replace("Diffract.Tests", "Diffract.Cli", StringComparison.Ordinal), "Diffract.Cli.dll");
+        var start = new ProcessStartInfo(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"),
+            [program, .. line.Split(' '), "--model", "none", "--data", "none", "--out", "none"]) { RedirectStandardError = true, RedirectStandardOutput = true };
+
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+
+        Assert.Equal(1, process.ExitCode);
+        Assert.StartsWith("error: ", errors);
+        Assert.Contains(message, errors);
+    }
+}
