@@ -22,7 +22,7 @@ static class EvaluateVerb
             using var trained = TrainedHead.Open(arguments.GetValue(head)!);
             using var features = FeatureStore.Open(arguments.GetValue(store)!);
             using var net = arguments.GetValue(backbone.Model) is null ? null : backbone.Open(arguments, trained.DeepestBlock, trained.Features.Precision);
-            var test = EvaluateHead.Test(trained, features, arguments.GetValue(average), Run.Cancellation, net?.Backbone, net?.Device);
+            var test = EvaluateHead.Test(trained, features, arguments.GetValue(average), Run.Cancellation, net?.Backbone, net?.Device, note: text => Console.Error.WriteLine($"note: {text}"));
             if (arguments.GetValue(output) is { } path)
             {
                 test.Write(path);
