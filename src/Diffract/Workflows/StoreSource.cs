@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Diffract.Data;
@@ -12,6 +13,7 @@ namespace Diffract.Workflows;
 public sealed class StoreSource : HeadSource
 {
     readonly FeatureStore _store;
+    readonly Dictionary<FeatureName, BitArray> _finite = [];                               // of a map, the looks at rows that were found to be so: every epoch reads them again
     string[]? _files;
 
     /// <param name="backbone">The one that the store was made with, on <paramref name="device"/>; needed for a head with feedback only.</param>
@@ -66,18 +68,32 @@ public sealed class StoreSource : HeadSource
             int[] rows = [.. batch.Select(look => look.Row)];
             var gathered = new Dictionary<FeatureName, Tensor>();
             var maps = heads.Select(inputs => inputs.Gather(_store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw), gathered)).ToList();
-            Check(gathered, rows);
+            Check(gathered, batch);
             yield return new(rows, [.. maps.Select(OnDevice)], LabelsOf(rows));
         }
     }
 
-    void Check(Dictionary<FeatureName, Tensor> gathered, int[] rows)
+    void Check(Dictionary<FeatureName, Tensor> gathered, RowLook[] batch)
     {
+        int[] places = [.. batch.Select(look => (look.Row * _store.Request.Views + (look.View.Flip ? 1 : 0)) * _store.Request.Draws + look.Draw)];
         foreach (var (name, maps) in gathered)
         {
+            if (!_finite.TryGetValue(name, out var known))
+            {
+                _finite[name] = known = new(_store.Rows * _store.Request.Views * _store.Request.Draws);
+            }
+            if (places.All(place => known[place]))
+            {
+                continue;
+            }
             if (NotFinite.FirstRow(maps) is { } at)
             {
-                throw new FeatureStoreException($"{_store.Folder}: the features of {Files[rows[at]]} (row {rows[at]}) at t = {name.T}, block {name.Block} hold NaN or infinity: the store is damaged, or was made with a damaged checkpoint. Delete it and extract again.");
+                var row = batch[at].Row;
+                throw new FeatureStoreException($"{_store.Folder}: the features of {Files[row]} (row {row}) at t = {name.T}, block {name.Block} hold NaN or infinity: the store is damaged, or was made with a damaged checkpoint. Delete it and extract again.");
+            }
+            foreach (var place in places)
+            {
+                known[place] = true;
             }
         }
     }
