@@ -124,13 +124,12 @@ public sealed class LiveSource : HeadSource, IDisposable
     IReadOnlyDictionary<FeatureKey, Tensor> Pass(HeadInputs inputs, Tensor x0, IReadOnlyList<PictureNoise> noise)
     {
         using var scope = new TensorScope();
-        var net = _tuning?.Net ?? _backbone.Net;
         int[] blocks = [.. inputs.Head.Blocks.Select(b => b.Block)];
         var maps = new Dictionary<FeatureKey, Tensor>();
         foreach (var t in inputs.Head.Ts)
         {
             var input = _extractor.Noised(x0, noise, t);
-            net.Run(input.X, input.T, input.Y, blocks[^1], (b, h) =>
+            Run(input, inputs.Head, blocks[^1], (b, h) =>
             {
                 if (blocks.Contains(b))
                 {
@@ -141,6 +140,30 @@ public sealed class LiveSource : HeadSource, IDisposable
             });
         }
         return maps.ToDictionary(pair => pair.Key, pair => scope.Adopt(pair.Value));
+    }
+
+    // In fine-tuning with feedback the first pass is differentiated as far as the second is the same: from there on its maps are constants, as in the released code.
+    void Run(NetInput input, HeadConfig head, int last, UNet.BlockHook hook)
+    {
+        if (_tuning is null || !GradMode.IsOn || head is not FeedbackHeadConfig feedback)
+        {
+            Net.Run(input.X, input.T, input.Y, last, hook);
+            return;
+        }
+        using var scope = new TensorScope();
+        var shared = FeedbackExtractor.FirstTo(feedback.Feedback);
+        var needed = UNetState.Needs(Net.Layout, shared, last).ToHashSet();
+        var outputs = new Dictionary<int, Tensor>();
+        Net.Run(input.X, input.T, input.Y, shared, (b, h) =>
+        {
+            if (needed.Contains(b))
+            {
+                outputs[b] = h.Detach().Keep();
+            }
+            return hook(b, h);
+        });
+        using var off = GradMode.Off();
+        Net.Run(new UNetState(shared, outputs.ToDictionary(pair => pair.Key, pair => scope.Adopt(pair.Value))), input.T, input.Y, last, hook);
     }
 
     public override IReadOnlyList<ParameterGroup> Trained(double weightDecay) => _tuning?.Groups(weightDecay) ?? [];

@@ -189,7 +189,7 @@ public sealed record RecipeFeedback
 
     /// <exception cref="ArgumentException">The net lacks a block that is named, or the layers are none.</exception>
     internal FeedbackConfig On(UNetLayout layout) =>
-        FeedbackConfig.Of(FeedbackStrategy.Parse(Blocks is null ? Strategy : string.Join(',', Blocks)), layout) with { Layers = FeedbackConfig.ParseLayers(Layers) };
+        FeedbackConfig.Of(FeedbackStrategy.Parse(Blocks is null ? Strategy : string.Join(',', Blocks)), layout) with { Layers = FeedbackConfig.ParsePlainLayers(Layers) };
 }
 
 /// <summary>Steps, blocks and pools of which each is tried with each; null: the row's own.</summary>

@@ -90,7 +90,7 @@ static class RecipeSections
             Blocks = fields.Node("blocks") is null ? null : Ascending(fields, "blocks", 1, 999), Layers = fields.Text("layers") ?? standard.Layers,
         };
         Checked(fields, "strategy", () => FeedbackStrategy.Parse(read.Strategy));
-        Checked(fields, "layers", () => FeedbackConfig.ParseLayers(read.Layers));
+        Checked(fields, "layers", () => FeedbackConfig.ParsePlainLayers(read.Layers));
         fields.End();
         return read;
     }
