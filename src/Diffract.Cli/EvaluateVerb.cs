@@ -13,7 +13,7 @@ static class EvaluateVerb
         var head = new Option<string>("--head") { Description = "Trained head", Required = true, HelpName = "FILE" };
         var store = new Option<string>("--store") { Description = "Feature store with test pictures", Required = true, HelpName = "STORE" };
         var average = new Option<bool>("--average") { Description = "Average logits over the store's draws and views" };
-        var output = new Option<string?>("--out") { Description = "Write the result as JSON", HelpName = "FILE" };
+        var output = new Option<string?>("--out") { Description = "Write the result as JSON, and beside it each picture's outcome, for `compare`", HelpName = "FILE" };
         var json = CommonOptions.Json();
         var backbone = new BackboneOptions(modelRequired: false);
         var verb = new Command("evaluate", "Accuracy of a trained head on every test picture of a store; a head with feedback needs --model too") { head, store, average, output, json, backbone.Model, backbone.Config, backbone.Device };

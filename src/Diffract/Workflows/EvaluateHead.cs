@@ -19,11 +19,16 @@ public sealed record Prediction(string Picture, IReadOnlyList<float> Probabiliti
 
 /// <summary>A trained head's accuracy on a store's pictures.</summary>
 /// <param name="AveragedLooks">Views and draws whose logits were averaged; 1: none were.</param> <param name="TestSha256">As <see cref="PictureOutcomes.TestSha256"/>.</param>
-/// <param name="Features">How the store was made.</param>
-public sealed record HeadTest(HeadConfig Head, Score Score, int AveragedLooks, string TestSha256, JsonObject Features)
+/// <param name="Features">How the store was made.</param> <param name="Outcomes">Of each picture.</param>
+public sealed record HeadTest(HeadConfig Head, Score Score, int AveragedLooks, string TestSha256, JsonObject Features, PictureOutcomes Outcomes)
 {
-    /// <summary>Read by <see cref="ResultFile.Read"/>.</summary>
-    public void Write(string path) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(new { head = Head.ToJson(), score = Score, averagedLooks = AveragedLooks, testSha256 = TestSha256, features = Features }, HeadResult.Json));
+    /// <summary>Writes what <see cref="ResultFile.Read"/> reads, and each picture's outcome beside it: "eval.outcomes.safetensors" beside "eval.json".</summary>
+    public void Write(string path)
+    {
+        var outcomes = $"{Path.GetFileNameWithoutExtension(path)}.{PictureOutcomes.File}";
+        Outcomes.Write(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, outcomes));
+        AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(new { head = Head.ToJson(), score = Score, averagedLooks = AveragedLooks, testSha256 = TestSha256, outcomes, features = Features }, HeadResult.Json));
+    }
 }
 
 /// <summary>A trained head on pictures that it has not seen.</summary>
@@ -59,8 +64,12 @@ public static class EvaluateHead
         head.Use(backbone);
         List<int> seen = [];
         var accuracy = HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation, (_, batch) => seen.AddRange(batch));
-        return accuracy.Undecided == 0 ? new(head.Inputs.Head, Score.Of(accuracy, head.ClassNames), looks.Count, PictureOutcomes.Of(source, seen, accuracy.Outcomes!).TestSha256, store.Manifest.How)
-            : throw new HeadConfigException($"the head gives NaN or infinity for {accuracy.Undecided} of {accuracy.Pictures} pictures of {store.Folder}, whose features are finite: its file is damaged, or its training diverged. Train it again.");
+        if (accuracy.Undecided == 0)
+        {
+            var outcomes = PictureOutcomes.Of(source, seen, accuracy.Outcomes!);
+            return new(head.Inputs.Head, Score.Of(accuracy, head.ClassNames), looks.Count, outcomes.TestSha256, store.Manifest.How, outcomes);
+        }
+        throw new HeadConfigException($"the head gives NaN or infinity for {accuracy.Undecided} of {accuracy.Pictures} pictures of {store.Folder}, whose features are finite: its file is damaged, or its training diverged. Train it again.");
     }
 
     /// <summary>Probabilities for picture files.</summary>

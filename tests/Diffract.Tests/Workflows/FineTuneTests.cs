@@ -185,6 +185,7 @@ public class FineTuneTests
             return h;
         });
         var reader = (AttentionHead)((FeedbackHeadConfig)inputs.Head).Reader.Build(store.Root);
+        using var read = second!;
         var expected = Gradients(reader.Forward([[(2, first[2]), (6, first[6]), (7, second!)]], training: false));
 
         Assert.Equal(expected.Keys.Order(), ours.Keys.Order());

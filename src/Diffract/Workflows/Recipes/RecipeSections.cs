@@ -80,10 +80,11 @@ static class RecipeSections
         return read;
     }
 
-    public static RecipeFeedback Feedback(RecipeFields? fields)
+    /// <summary>Null where the row has no feedback: a fine-tuned one has it where it says so.</summary>
+    public static RecipeFeedback? Feedback(RecipeFields? fields, RecipeMethod method)
     {
         var standard = new RecipeFeedback();
-        if (fields is null) { return standard; }
+        if (fields is null) { return method == RecipeMethod.Feedback ? standard : null; }
         var read = new RecipeFeedback
         {
             Strategy = fields.Text("strategy") ?? standard.Strategy,
@@ -92,7 +93,7 @@ static class RecipeSections
         Checked(fields, "strategy", () => FeedbackStrategy.Parse(read.Strategy));
         Checked(fields, "layers", () => FeedbackConfig.ParsePlainLayers(read.Layers));
         fields.End();
-        return read;
+        return method is RecipeMethod.Feedback or RecipeMethod.FineTune ? read : null;
     }
 
     static void Checked(RecipeFields fields, string key, Func<object> parse)
