@@ -78,7 +78,7 @@ public sealed class FeatureStore : IDisposable
             int[] All(Func<FeatureName, int> part) => [.. names.Select(part).Distinct().Order()];
             var wanted = Request with { T = All(name => name.T), Blocks = All(name => name.Block), Pools = All(name => name.Pool) };
             throw new FeatureStoreException($"{Folder} lacks {missing.Count} of {names.Select(name => (name.T, name.Block, name.Pool)).Distinct().Count()} maps that are needed: {string.Join("; ", missing)}. It holds {Held}. "
-                + $"Extract all into another folder: diffract extract --model {Manifest.How["model"]?["name"] ?? "CKPT"} --data DIR {wanted.Options} --out STORE");
+                + $"Extract all into another folder: diffract extract --model CKPT --data DIR {wanted.Options} --out STORE");
         }
     }
 

@@ -129,6 +129,6 @@ public class FeedbackTrainingTests
         var lacking = head.FirstPassBlocks.Except([4, 7]).ToList();
         Assert.True(lacking.Count > 1);
         Assert.All(lacking, block => Assert.Contains($"t=50, block {block}, pool 0", error.Message));
-        Assert.Contains($"diffract extract --model tiny.safetensors --data DIR --t 50 --blocks {string.Join(',', head.FirstPassBlocks)} --pool 0 --size 16x16 --precision fp32 --store-as fp16 --seed 3 --out STORE", error.Message);
+        Assert.Contains($"diffract extract --model CKPT --data DIR --t 50 --blocks {string.Join(',', head.FirstPassBlocks)} --pool 0 --size 16x16 --precision fp32 --store-as fp16 --seed 3 --out STORE", error.Message);
     }
 }
