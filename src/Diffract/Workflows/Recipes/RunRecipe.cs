@@ -116,7 +116,7 @@ public static class RunRecipe
     {
         if (request.KeepLimit is { } limit && plan.KeptBytes > limit * (1L << 30))
         {
-            throw new RecipeException(FormattableString.Invariant($"features of recipe '{plan.Recipe.Name}' would take {plan.KeptBytes / (double)(1L << 30):f1} GiB, more than --keep-limit {limit}: ")
+            throw new RecipeException(FormattableString.Invariant($"features of recipe '{plan.Recipe.Name}' would take {ExtractEstimate.Size(plan.KeptBytes)}, more than --keep-limit {limit} GiB: ")
                 + $"{string.Join("; ", plan.Stores.Select(store => (Store: store, Bytes: store.PicturesOf(plan.Pictures[store.Data.Name]) * store.Bytes(plan.Layout))).OrderByDescending(one => one.Bytes).Take(3).Select(one => $"t {string.Join(",", one.Store.Request.T)}, blocks {string.Join(",", one.Store.Request.Blocks)} of {one.Store.Data.Name} {ExtractEstimate.Size(one.Bytes)}"))}. "
                 + "Run some rows (--rows), take fewer pictures (--limit), let rows draw noise afresh (--set features.noise=fresh), which keeps nothing, or give a larger limit.");
         }

@@ -219,7 +219,7 @@ public class RunRecipeTests
 
         var error = Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder) with { KeepLimit = 1e-6 }, folder["out"]));
 
-        Assert.Contains("GiB, more than --keep-limit 1E-06: t 50,200, blocks 4,5 of toys", error.Message);
+        Assert.Contains("MiB, more than --keep-limit 1E-06 GiB: t 50,200, blocks 4,5 of toys", error.Message);
         Assert.False(Directory.Exists(folder["out"]));
         RunRecipe.Run(Request(folder, Recipe("""{"name": "linear", "head": {"kind": "linear", "pool": 1}}""", "seeds=[0]")) with { KeepLimit = 1 }, folder["out"]);
     }
