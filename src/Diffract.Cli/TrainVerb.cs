@@ -54,7 +54,7 @@ static class TrainVerb
         {
             var (path, few) = arguments.GetValue(store) is { } kept ? (kept, subset.Value(arguments)) : ExtractFirst(arguments, Path.Combine(folder, "features"), progress);
             using var open = FeatureStore.Open(path);
-            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), open.Request.Pools[0], few, choose: true);
+            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), PixelStore.SideOf(open) ?? open.Request.Pools[0], few, choose: true);
             return Trained(new StoreSource(open), plan, folder, progress);
         }
 
