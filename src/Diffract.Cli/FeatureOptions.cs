@@ -11,7 +11,7 @@ namespace Diffract.Cli;
 sealed class FeatureOptions(bool dataRequired = true)
 {
     public Option<string?> Data { get; } = new("--data") { Description = "Folder, .tar or .tar.gz of class folders or of a published data set, a list of pictures, or builtin:train=N,test=M", Required = dataRequired, HelpName = "DIR" };
-    public Option<string?> Test { get; } = new("--test") { Description = "Test pictures, where they lie elsewhere", HelpName = "DIR" };
+    public Option<string?> Test { get; } = new("--test") { Description = "Test pictures, where they lie elsewhere; extract takes them alone, too", HelpName = "DIR" };
     public Option<string?> Layout { get; } = CommonOptions.Layout();
     public Option<string?> Classes { get; } = CommonOptions.Classes();
     public Option<string> T { get; } = new("--t") { Description = "Noise steps, such as 90,150", DefaultValueFactory = _ => "90", HelpName = "LIST" };
@@ -56,8 +56,23 @@ sealed class FeatureOptions(bool dataRequired = true)
         };
     }
 
-    public Workflows.ExtractItems Items(ParseResult arguments) => Workflows.ExtractItems.Of(Open(arguments, arguments.GetValue(Data)!),
-        arguments.GetValue(Test) is { } test ? Open(arguments, test) : null, arguments.GetValue(Seed), arguments.GetValue(Limit));
+    /// <summary>The pictures of --data and --test; those of --test alone are test pictures without others.</summary>
+    /// <exception cref="ArgumentException">Neither is given.</exception>
+    public Workflows.ExtractItems Items(ParseResult arguments)
+    {
+        var test = arguments.GetValue(Test) is { } folder ? Open(arguments, folder) : null;
+        return arguments.GetValue(Data) is { } data ? Workflows.ExtractItems.Of(Open(arguments, data), test, arguments.GetValue(Seed), arguments.GetValue(Limit))
+            : test is not null ? Workflows.ExtractItems.OfTest(test, arguments.GetValue(Limit))
+            : throw new ArgumentException("no pictures are named: give --data DIR, or --test DIR alone for test pictures without training pictures");
+    }
+
+    /// <summary>The pictures to test a trained head on: of --test, or else the test part of --data as training would have it.</summary>
+    public Workflows.ExtractItems TestItems(ParseResult arguments)
+    {
+        var set = Open(arguments, arguments.GetValue(Test) ?? arguments.GetValue(Data)!);
+        return arguments.GetValue(Test) is null && set.Items.Any(item => item.Split is PictureSplit.Train or PictureSplit.None)
+            ? Workflows.ExtractItems.Of(set, seed: arguments.GetValue(Seed), limit: arguments.GetValue(Limit)) : Workflows.ExtractItems.OfTest(set, arguments.GetValue(Limit));
+    }
 
     PictureSet Open(ParseResult arguments, string path) => CommonOptions.Open(path, arguments.GetValue(Layout), arguments.GetValue(Classes));
 

@@ -8,10 +8,10 @@ namespace Diffract.Workflows;
 static class HeadEvaluation
 {
     /// <param name="logits">(N, classes) for maps.</param> <param name="take">Called with each batch's logits and rows; may be null.</param>
-    public static Accuracy Run(HeadSource source, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
+    public static Accuracy Run(HeadSource source, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, Action<Progress>? report = null, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
     {
         var accuracy = NewCount(inputs);
-        ForEachBatch(source, [inputs], [maps => logits(maps).Unsqueeze(1)], rows, average, report: null, cancellation, (_, mean, labels, batch) =>
+        ForEachBatch(source, [inputs], [maps => logits(maps).Unsqueeze(1)], rows, average, report, cancellation, (_, mean, labels, batch) =>
         {
             accuracy.Add(mean.Select(1, 0), labels);
             take?.Invoke(mean.Select(1, 0), batch);

@@ -37,6 +37,9 @@ public sealed record HeadRecipe
 
     public IReadOnlyList<GridCandidate> Candidates => [.. from rate in LearningRates from decay in WeightDecays select new GridCandidate(rate, decay)];
 
+    /// <summary>Epochs after which candidates that cost a training each are compared: a third of the recipe's, but at least 2 where it has as many.</summary>
+    public int ChoiceEpochs => Math.Min(Epochs, Math.Max(2, Epochs / 3));
+
     /// <summary>The same with one learning rate and weight decay, for sources where each candidate costs a pass over the pictures an epoch.</summary>
     public HeadRecipe WithoutChoice() => this with { LearningRates = [UsualRate ?? LearningRates[0]], WeightDecays = [WeightDecays[0]] };
 

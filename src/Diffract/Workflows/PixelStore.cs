@@ -41,10 +41,11 @@ public static class PixelStore
             ["features"] = request.ToJson(),
             ["batch"] = 64,
         };
-        var existing = StoreMatch.Find(folder, how);
+        var existing = StoreMatch.Find(folder, items, how);
         var shard = Path.Combine(folder, StoreManifest.ShardName(0));
         if (existing is { Complete: true } && ShardWriter.IsWhole(shard, "", request))
         {
+            StoredPictures.Check(folder, existing, items, [0], options, report, cancellation);
             return new ExtractSummary(existing, AlreadyThere: true).Under(options);
         }
         Directory.CreateDirectory(folder);

@@ -17,10 +17,13 @@ public sealed class StoreSource : HeadSource
     string[]? _files;
 
     /// <param name="backbone">The one that the store was made with, on <paramref name="device"/>; needed for a head with feedback only.</param>
-    /// <exception cref="FeatureStoreException">The store was made with another backbone.</exception>
-    public StoreSource(FeatureStore store, Backbone? backbone = null, Device? device = null)
+    /// <param name="classNames">Classes of a head, to which the store's are matched by name; null: the store's own.</param>
+    /// <exception cref="FeatureStoreException">The store was made with another backbone.</exception> <exception cref="PictureException">A row has a class that is not among <paramref name="classNames"/>.</exception>
+    public StoreSource(FeatureStore store, Backbone? backbone = null, Device? device = null, IReadOnlyList<string>? classNames = null)
     {
-        (_store, Net, Device) = (store, backbone?.Net, device ?? Device.Cpu);
+        (_store, Net, Device, ClassNames) = (store, backbone?.Net, device ?? Device.Cpu, classNames ?? store.Manifest.ClassNames);
+        var map = ClassMap.Of(store.Folder, store.Manifest.ClassNames, ClassNames, store.Labels);
+        Labels = classNames is null ? store.Labels : [.. store.Labels.Select(label => label < 0 ? label : map[label])];
         var made = store.Manifest.How["model"]!;
         if (backbone is not null && backbone.Sha256 != (string)made["sha256"]!)
         {
@@ -29,8 +32,8 @@ public sealed class StoreSource : HeadSource
     }
 
     public override string Name => _store.Folder;
-    public override IReadOnlyList<string> ClassNames => _store.Manifest.ClassNames;
-    public override IReadOnlyList<long> Labels => _store.Labels;
+    public override IReadOnlyList<string> ClassNames { get; }
+    public override IReadOnlyList<long> Labels { get; }
     public override IReadOnlyList<PictureSplit> Splits => _store.Splits;
     public override IReadOnlyList<string> Files => _files ??= [.. _store.ReadRows().Select(row => row.File)];
     public override string Decision => _store.Manifest.Splits;
