@@ -28,6 +28,10 @@ static class EvaluateVerb
         verb.SetAction(arguments =>
         {
             CheckSource(arguments, store, average, backbone, pictures, ofPictures);
+            if (arguments.GetValue(output) is { } result)
+            {
+                CheckOut(result);
+            }
             using var trained = TrainedHead.Open(arguments.GetValue(head)!);
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var test = arguments.GetValue(store) is { } folder ? OfStore(folder) : OfPictures();
@@ -50,6 +54,7 @@ static class EvaluateVerb
             {
                 var items = pictures.TestItems(arguments);
                 foreach (var text in items.Set.Warnings.Append(items.Decision)) { Note(text); }
+                if (arguments.GetValue(pictures.Test) is null && items.Items.Any(item => item.Split == PictureSplit.Train)) { Note($"training pictures of the set are not tested; --test {arguments.GetValue(pictures.Data)} tests on all of a folder without parts"); }
                 using var net = backbone.Open(arguments, trained.DeepestBlock, trained.Features.Precision);
                 var test = EvaluateHead.Test(trained, net.Backbone, items, arguments.GetValue(pictures.Draws), pictures.Options(arguments), net.Device, progress.Report, Run.Cancellation);
                 foreach (var (path, error) in test.Unreadable.Take(20)) { Console.Error.WriteLine($"left out: {StoreManifest.Named(path, error)}"); }
@@ -78,6 +83,16 @@ static class EvaluateVerb
         {
             throw new ArgumentException("--average is for --store, which holds draws and views; --draws N averages pictures over N draws of noise");
         }
+    }
+
+    // Before the test, not after it.
+    static void CheckOut(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new ArgumentException($"--out {path}: is a folder; name the file of the result, such as {Path.Combine(path, "test.json")}");
+        }
+        OutputFolder.Make(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     static void Note(string text) => Console.Error.WriteLine($"note: {text}");

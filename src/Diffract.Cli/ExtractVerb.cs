@@ -20,6 +20,7 @@ static class ExtractVerb
         }
         verb.SetAction(arguments =>
         {
+            features.RefuseInto(arguments, arguments.GetValue(output)!);
             if (arguments.GetValue(pixels) is { } side)
             {
                 Refuse(arguments, [.. backbone.All, .. features.OfNets, dry]);

@@ -74,6 +74,19 @@ sealed class FeatureOptions(bool dataRequired = true)
             ? Workflows.ExtractItems.Of(set, seed: arguments.GetValue(Seed), limit: arguments.GetValue(Limit)) : Workflows.ExtractItems.OfTest(set, arguments.GetValue(Limit));
     }
 
+    /// <summary>Refuses to write results among the pictures.</summary>
+    /// <exception cref="ArgumentException">The folder is that of the pictures.</exception>
+    public void RefuseInto(ParseResult arguments, string output)
+    {
+        foreach (var option in (Option<string?>[])[Data, Test])
+        {
+            if (Directory.Exists(output) && arguments.GetValue(option) is { } pictures && Path.TrimEndingDirectorySeparator(Path.GetFullPath(pictures)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(output)))
+            {
+                throw new ArgumentException($"--out {output} is the folder of the pictures ({option.Name}); give one of its own");
+            }
+        }
+    }
+
     PictureSet Open(ParseResult arguments, string path) => CommonOptions.Open(path, arguments.GetValue(Layout), arguments.GetValue(Classes));
 
     public Workflows.ExtractOptions Options(ParseResult arguments) => new()
@@ -84,7 +97,7 @@ sealed class FeatureOptions(bool dataRequired = true)
     public static int[] Numbers(string option, string text, bool ascending = true)
     {
         var parts = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var numbers = parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new ArgumentException($"{option} {text}: '{part}' is not a number; expected a list such as 90,150")).ToArray();
+        var numbers = parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new ArgumentException($"{option} {text}: '{part}' is not a whole number of at least 0; expected a list such as 90,150")).ToArray();
         return numbers.Length > 0 ? ascending ? [.. numbers.Distinct().Order()] : numbers : throw new ArgumentException($"{option} is empty; expected a list such as 90,150");
     }
 

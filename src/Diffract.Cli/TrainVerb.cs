@@ -24,6 +24,7 @@ static class TrainVerb
         verb.SetAction(arguments =>
         {
             RefuseStray(arguments);
+            features.RefuseInto(arguments, arguments.GetValue(output)!);
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var folder = arguments.GetValue(output)!;
             IReadOnlyList<(string Name, HeadResult Result)> results = head.HasFeedback(arguments) ? [("", WithFeedback(arguments, folder, progress))] : arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);

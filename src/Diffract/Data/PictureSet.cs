@@ -70,6 +70,10 @@ public sealed class PictureSet
     // An archive or a list: a list is text, while archives have zeros in their first block.
     static PictureSet OpenFile(string path, PictureSetOptions options)
     {
+        if (PictureLayout.IsPicture(path) || PictureLayout.IsOtherPicture(path))
+        {
+            throw new PictureException($"{path}: is one picture; give a folder of class folders, an archive of one, or a list (`diffract predict` takes single pictures)");
+        }
         var start = new byte[4096];
         try
         {

@@ -113,7 +113,7 @@ public static class Extract
         {
             How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = options.ShardPictures(request, backbone.Net.Layout),
         };
-        Directory.CreateDirectory(folder);
+        OutputFolder.Make(folder);
         AtomicFile.Write(Path.Combine(folder, StoredList.File), stream =>
         {
             foreach (var line in items.ListLines()) { stream.Write(Encoding.UTF8.GetBytes(line + "\n")); }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Diffract.Heads;
 
@@ -29,6 +30,19 @@ public sealed record HeadRecipe
     /// <summary>Share of each class's training pictures on which candidates are compared, where the data has no validation part.</summary>
     public double HeldOut { get; init; } = 0.15;
     public ulong Seed { get; init; }
+
+    /// <exception cref="ArgumentException">Settings are out of range; all of them are named.</exception>
+    public void Check()
+    {
+        List<string> faults = [];
+        void Expect(bool good, FormattableString fault) { if (!good) { faults.Add(fault.ToString(CultureInfo.InvariantCulture)); } }
+        Expect(Epochs >= 1, $"epochs {Epochs}: expected 1 or more");
+        Expect(BatchSize >= 1, $"batch {BatchSize}: expected 1 picture or more");
+        Expect(Accumulate >= 1, $"accumulate {Accumulate}: expected 1 part or more");
+        foreach (var rate in LearningRates) { Expect(rate > 0 && double.IsFinite(rate), $"learning rate {rate}: expected one above 0"); }
+        foreach (var decay in WeightDecays) { Expect(decay >= 0 && double.IsFinite(decay), $"weight decay {decay}: expected 0 or more"); }
+        if (faults.Count > 0) { throw new ArgumentException(string.Join("; ", faults)); }
+    }
 
     /// <summary>A head that is linear, as stacked training and <see cref="OptimizerKind.Lbfgs"/> need it.</summary>
     /// <exception cref="HeadConfigException">It is not.</exception>

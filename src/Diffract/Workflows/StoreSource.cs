@@ -108,6 +108,7 @@ public sealed class StoreSource : HeadSource
     {
         var flags = JsonSerializer.SerializeToElement(How["model"]!["unet"]);
         var layout = new UNetLayout(UNetConfig.Parse(flags, _store.Folder));
-        return Math.Min(_store.Request.Height, _store.Request.Width) / layout.Blocks[block - 1].OutStride;
+        return block >= 1 && block <= layout.Blocks.Count ? Math.Min(_store.Request.Height, _store.Request.Width) / layout.Blocks[block - 1].OutStride
+            : throw new FeatureStoreException($"block {block} is asked for: the net of {_store.Folder} has blocks 1 to {layout.Blocks.Count}, and the store holds {string.Join(", ", _store.Request.Blocks)}");
     }
 }

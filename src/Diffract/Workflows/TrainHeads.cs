@@ -11,10 +11,10 @@ public sealed record PlannedHead(string Name, TrainHeadRequest Request);
 /// <summary>Many heads on one source: those of equal recipes (but for learning rates and weight decays) are trained in one pass, which loads each batch once for all.</summary>
 public static class TrainHeads
 {
-    /// <summary>Trains the heads; each ends as it would have ended alone. One that the folder holds already is left, and its result returned.</summary>
+    /// <summary>Trains the heads; each ends as it would have ended alone. Where the folder holds all heads of a pass already, they are left and their results returned.</summary>
     /// <param name="folder">Receives for each head a folder of its name, as <see cref="TrainHead"/> fills it, but for metrics.jsonl, which is there once for each pass with the sum of the losses.</param>
     /// <param name="memory">Bytes for weights, gradients and the optimiser's state of what is trained at once; null: half of what this process can hope for. Heads that need more are trained in several passes.</param>
-    /// <exception cref="ArgumentException">Two heads have one name.</exception> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
+    /// <exception cref="ArgumentException">Two heads have one name, or a recipe is out of range.</exception> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
     public static IReadOnlyList<HeadResult> Run(HeadSource source, IReadOnlyList<PlannedHead> heads, string folder, long? memory = null, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         using var scope = new TensorScope();
@@ -22,6 +22,7 @@ public static class TrainHeads
         {
             throw new ArgumentException($"two heads are named '{twice.Key}'; give each a name of its own");
         }
+        foreach (var head in heads) { head.Request.Recipe.Check(); }
         var test = TrainHead.Rows(source, "test", PictureSplit.Test);
         TrainHead.TrainRows(source, heads[0].Request, test);                              // a fault of the pictures is said before one of the heads
         var passes = Passes(source, heads);
@@ -31,17 +32,8 @@ public static class TrainHeads
         {
             if (FinishedHead.Find(source, request, inputs.Head, train[pass], test, Path.Combine(folder, name)) is { } finished) { results[name] = finished; }
         }
-        if (results.Count == heads.Count)
-        {
-            return [.. heads.Select(head => results[head.Name])];
-        }
-        if (results.Count > 0)                                                             // the others end as they would have beside them
-        {
-            passes = Passes(source, [.. heads.Where(head => !results.ContainsKey(head.Name))]);
-            train = passes.ToDictionary(pass => pass, pass => TrainHead.TrainRows(source, pass.Request, test));
-        }
-        Directory.CreateDirectory(folder);
-        foreach (var (index, pass) in passes.Index())
+        OutputFolder.Make(folder);
+        foreach (var (index, pass) in passes.Index().Where(pass => !pass.Item.Heads.All(head => results.ContainsKey(head.Name))))
         {
             var run = passes.Count == 1 ? "run" : string.Create(CultureInfo.InvariantCulture, $"run-{index}");
             foreach (var (name, result) in pass.Run(train[pass], test, folder, run, memory ?? DefaultMemory, report, cancellation))

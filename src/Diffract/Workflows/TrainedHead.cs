@@ -49,6 +49,10 @@ public sealed class TrainedHead : IDisposable
     /// <exception cref="HeadConfigException">The file is not a head that was trained here, or is damaged.</exception> <exception cref="CheckpointException">It cannot be read.</exception>
     public static TrainedHead Open(string path)
     {
+        if (!File.Exists(path))
+        {
+            throw new HeadConfigException($"{path}: {(Directory.Exists(path) ? $"is a folder; name the head in it, such as {Path.Combine(path, TrainHead.HeadFileName)}" : $"there is no such file; give the {TrainHead.HeadFileName} that `diffract train` wrote")}");
+        }
         using var scope = new TensorScope();
         using var file = CheckpointFile.Open(path);
         var config = HeadFile.Config(file);

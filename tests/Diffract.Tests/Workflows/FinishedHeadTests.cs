@@ -47,14 +47,14 @@ public class FinishedHeadTests
     }
 
     [Fact]
-    public void Of_several_heads_those_that_are_not_there_are_trained()
+    public void Of_several_passes_those_that_are_not_there_are_trained()
     {
         using var scope = new TensorScope();
         using var folder = new TemporaryFolder();
         using var tiny = new TinyNet();
         using var store = Store(folder, tiny);
         var recipe = HeadRecipes.Get("default", attention: false) with { Epochs = 2, LearningRates = [1e-2], WeightDecays = [0] };
-        PlannedHead small = new("small", new(new LinearConfig { Pool = 1 }, recipe)), large = new("large", new(new LinearConfig { Pool = 4 }, recipe));
+        PlannedHead small = new("small", new(new LinearConfig { Pool = 1 }, recipe)), large = new("large", new(new LinearConfig { Pool = 4 }, Quick));
         TrainHeads.Run(new StoreSource(store), [small, large], folder["both"]);
         TrainHeads.Run(new StoreSource(store), [large], folder["one-by-one"]);
 

@@ -25,7 +25,7 @@ public static class RunRecipe
         var model = Model(request);                                                        // says what to do where the checkpoint is not there
         var items = Items(request);
         var plan = RecipePlan.Make(recipe, layout, Counts(recipe, items), request.Rows);
-        Directory.CreateDirectory(folder);
+        OutputFolder.Make(folder);
         CheckRun(folder, model, items);
         foreach (var job in plan.Jobs)
         {
