@@ -14,6 +14,9 @@ code. Parameters have the names of the published guided-diffusion checkpoints, s
   adm_eager.py feedback [--config full256] [--block 24] [--from 21,24,27,30,33,36] [--batch 1] [--dtype ...] [--channels-last] [--repeat 3]
       one training step of DifFeed's feedback layers (1x1 convolution, batch norm, ReLU) on the frozen net, as the papers' code
       does it: a pass without gradients to the last of --from, a second pass from the start with gradients, and the backward pass.
+  adm_eager.py export FOLDER [--config full256] [--block 24] [--batch 4]
+      FOLDER/net.onnx: the net as far as the block, its map pooled to one value a channel; FOLDER/x.bin and y.bin, float32: a
+      batch and what this net makes of it. For onnx_time.js.
   adm_eager.py check CONFIG.json CHECKPOINT.pt INPUT.pt
       block outputs' norms for {"x": (N, 3, H, W), "timesteps": (N)}; CONFIG.json has the fields of Shape below.
 
@@ -112,7 +115,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x, _):
         flat = x.flatten(2)                                                                # (N, C, L)
-        parts = self.qkv(self.norm(flat)).unflatten(1, (-1, 3, self.width))                # heads outside, [q k v] inside each
+        parts = self.qkv(self.norm(flat)).reshape(len(x), -1, 3, self.width, flat.shape[2])  # heads outside, [q k v] inside each
         q, k, v = (part.flatten(0, 1) for part in parts.unbind(2))                         # each (N heads, width, L)
         each = self.width ** -0.25                                                         # on both sides, so that 16-bit products stay small
         weights = torch.bmm((q * each).transpose(1, 2), k * each).float().softmax(dim=-1).type(v.dtype)
@@ -318,6 +321,25 @@ def run_train(arguments):
            pictures_per_second=arguments.batch / min(taken), median=arguments.batch / statistics.median(taken))
 
 
+class Pooled(nn.Module):
+    def __init__(self, net, last):
+        super().__init__()
+        self.net, self.last = net, last
+
+    def forward(self, x, t):
+        return self.net.features(x, t, self.last).mean(dim=(2, 3))
+
+
+def run_export(arguments):
+    net, x, t, _ = frozen(arguments)
+    pooled = Pooled(net, arguments.block).eval()
+    path = lambda name: os.path.join(arguments.folder, name)
+    with torch.no_grad():
+        x.numpy().tofile(path("x.bin"))
+        pooled(x, t).numpy().tofile(path("y.bin"))
+        torch.onnx.export(pooled, (x, t), path("net.onnx"), input_names=["x", "t"], output_names=["y"], opset_version=16)
+
+
 def run_check(arguments):
     with open(arguments.config) as file:
         net = AdmUNet(Shape(**json.load(file))).eval()
@@ -349,6 +371,9 @@ def main():
     feedback = verb("feedback", run_feedback, config="full256", batch=1, repeat=3)
     feedback.add_argument("--block", type=int, default=24)
     feedback.add_argument("--from", dest="sources", default="21,24,27,30,33,36")
+    export = verb("export", run_export, config="full256", batch=4, repeat=1)
+    export.add_argument("folder")
+    export.add_argument("--block", type=int, default=24)
     verb("train", run_train, config="small32", batch=64, repeat=5)
     check = verbs.add_parser("check")
     check.set_defaults(run=run_check, threads=None)

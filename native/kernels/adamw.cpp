@@ -3,10 +3,10 @@
 //     m = m + (1 - beta1) (g - m),   v = beta2 v + (1 - beta2) g g,   p = (1 - lr decay) p - lr / c1 * m / (sqrt(v) / sqrt(c2) + eps),   c = 1 - beta^steps
 //
 // Float32, any shape, each contiguous. Ceiling: the memory's bandwidth (28 bytes an element).
+#include "share_out.h"
 #include "vector_math.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/library.h>
 
 #include <cmath>
@@ -43,7 +43,7 @@ void adamw(at::Tensor parameter, const at::Tensor& gradient, at::Tensor mean, at
                           static_cast<float>(beta2), static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, steps))), static_cast<float>(epsilon)};
     float *const p = parameter.data_ptr<float>(), *const m = mean.data_ptr<float>(), *const v = square.data_ptr<float>();
     const float* const g = gradient.data_ptr<float>();
-    at::parallel_for(0, parameter.numel(), 1 << 15, [&](int64_t begin, int64_t end) { move(p + begin, g + begin, m + begin, v + begin, end - begin, factors); });
+    share_out(parameter.numel(), 1 << 15, [&](int64_t begin, int64_t end) { move(p + begin, g + begin, m + begin, v + begin, end - begin, factors); });
     parameter.unsafeGetTensorImpl()->bump_version(); // what was made of the old values is known to be old
 }
 } // namespace

@@ -2,12 +2,13 @@
 // is made a block of queries at a time and never kept: backward makes it again from the sums of the exponentials.
 //
 // qkv is (N, T, 3 C), float32 or bfloat16; the 3 C values are [q | k | v] with heads inside each, or heads with [q k v] inside each (`inside`). The result is
-// (N, T, C). Arithmetic is float32 throughout. A head is one thread's work. Ceiling: the products' rate (matrix_tile.h).
-#include "attention_steps.h"
+// (N, T, C). Arithmetic is float32, but for the products' factors of bfloat16 maps going forward where the processor multiplies pairs of them. A head is one thread's
+// work. Ceiling: the products' rate (matrix_tile.h, pair_tile.h).
+#include "attention_pairs.h"
 #include "processor.h"
+#include "share_out.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -46,7 +47,16 @@ const Vectors vectors = best_vectors();
 const Steps* const steps = vectors == Vectors::avx512 ? &steps_avx512 : vectors == Vectors::avx2 ? &steps_avx2 : nullptr;
 
 void run(const Head<float>& head, float* scratch) { (head.gradient ? steps->back_f32 : steps->attend_f32)(head, scratch); }
-void run(const Head<uint16_t>& head, float* scratch) { (head.gradient ? steps->back_bf16 : steps->attend_bf16)(head, scratch); }
+void run(const Head<uint16_t>& head, float* scratch)
+{
+#ifdef DIFFRACT_PAIRS
+    if (!head.gradient && head.width % 2 == 0 && multiplies_pairs())
+    {
+        return attend_pairs(head, scratch);
+    }
+#endif
+    (head.gradient ? steps->back_bf16 : steps->attend_bf16)(head, scratch);
+}
 
 // Every head of every picture; backward where a gradient is given.
 template <typename T>
@@ -56,7 +66,7 @@ void every_head(const at::Tensor& qkv, int64_t heads, bool inside, const at::Ten
     const auto data = [](const at::Tensor& x) { return x.defined() ? static_cast<T*>(x.data_ptr()) : nullptr; };
     T *const values = data(qkv), *const results = data(out), *const gradients = data(gradient), *const changes = data(dqkv);
     const int64_t part = inside ? width : channels, head = inside ? 3 * width : width; // from q to k to v, from head to head
-    at::parallel_for(0, qkv.size(0) * heads, 1, [&](int64_t begin, int64_t end)
+    share_out(qkv.size(0) * heads, 1, [&](int64_t begin, int64_t end)
     {
         std::vector<float> scratch(steps->scratch(tokens, width, gradient.defined()) + 16);
         float* const aligned = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);

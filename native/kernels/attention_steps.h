@@ -106,13 +106,13 @@ DIFFRACT_INLINE void gather(const float* a, int64_t a_row, int64_t a_depth, cons
     }
 }
 
-// Rows of scores, beyond the tokens too: exp(x - shift) in place; their sum.
+// Rows of scores, beyond the tokens too: exp(scale x - shift) in place; their sum.
 template <typename V>
-DIFFRACT_INLINE float exponentials(float* __restrict row, float shift, const HeadSizes<V>& s)
+DIFFRACT_INLINE float exponentials(float* __restrict row, float scale, float shift, const HeadSizes<V>& s)
 {
     for (int64_t i = 0; i < s.rows; i++)
     {
-        row[i] = exponential(row[i] - shift);
+        row[i] = exponential(row[i] * scale - shift);
     }
     for (int64_t i = s.tokens; i < s.rows; i++)
     {
@@ -177,7 +177,7 @@ DIFFRACT_INLINE void attend(const Head<T>& h, float* scratch)
         float inverse[QueryRows];
         for (int64_t row = 0; row < count; row++)
         {
-            const float most = largest<V>(scores + row * s.scores, s), sum = exponentials<V>(scores + row * s.scores, most, s);
+            const float most = largest<V>(scores + row * s.scores, s), sum = exponentials<V>(scores + row * s.scores, 1.0f, most, s);
             inverse[row] = 1 / sum;
             h.log_sums[first + row] = most + std::log(sum);
         }
@@ -209,7 +209,7 @@ DIFFRACT_INLINE void attend_back(const Head<T>& h, float* scratch)
         for (int64_t row = 0; row < count; row++)
         {
             float *const weights = p + row * s.scores, *const changes = dp + row * s.scores;
-            exponentials<V>(weights, h.log_sums[first + row], s);
+            exponentials<V>(weights, 1.0f, h.log_sums[first + row], s);
             V sum = {};
             for (int64_t i = 0; i < s.rows; i += s.lanes)
             {

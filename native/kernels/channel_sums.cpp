@@ -1,7 +1,6 @@
 #include "channel_sums.h"
+#include "share_out.h"
 #include "vector_math.h"
-
-#include <ATen/Parallel.h>
 
 #include <vector>
 
@@ -32,7 +31,7 @@ at::Tensor channel_sums(const at::Tensor& x)
     constexpr int64_t ChunkRows = 256;
     const int64_t c = x.size(-1), rows = c ? x.numel() / c : 0, chunks = (rows + ChunkRows - 1) / ChunkRows;
     std::vector<float> partial(chunks * c);
-    at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
+    share_out(chunks, 1, [&](int64_t begin, int64_t end) {
         for (int64_t chunk = begin; chunk < end; chunk++)
         {
             const int64_t first = chunk * ChunkRows, count = std::min(ChunkRows, rows - first);

@@ -5,10 +5,10 @@
 // x is (N, C, H, W) in channels-last memory, float32 or bfloat16; sums and everything between load and store are float32
 // (sums over a chunk of rows are added up in double, in a fixed order, so the result does not depend on the number of threads).
 // Two passes over x forward (statistics, apply); two over x and dy backward (sums, apply). Ceiling: the memory's bandwidth.
+#include "share_out.h"
 #include "vector_math.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -149,7 +149,7 @@ DIFFRACT_ROWS(uint16_t, bf16)
 template <typename Body>
 void for_chunks(const Shape& s, Body body)
 {
-    at::parallel_for(0, s.n * s.chunks, 1, [&](int64_t begin, int64_t end) {
+    share_out(s.n * s.chunks, 1, [&](int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; at++)
         {
             int64_t picture = at / s.chunks, chunk = at % s.chunks, first = chunk * ChunkRows;
@@ -314,7 +314,7 @@ struct Modulated : torch::autograd::Function<Modulated>
                 Rows<T>::gradient_sums(data<T>(dy) + at, data<T>(x) + at, rows, s.c, a.factor.data() + row, a.offset.data() + row, a.mean.data() + row, silu, out, out + s.c);
             });
             std::vector<float> constant(s.n * s.c), slope(s.n * s.c);
-            at::parallel_for(0, s.n * s.groups, 1, [&](int64_t begin, int64_t end) {
+            share_out(s.n * s.groups, 1, [&](int64_t begin, int64_t end) {
                 for (int64_t at = begin; at < end; at++)
                 {
                     const int64_t n = at / s.groups, g = at % s.groups;

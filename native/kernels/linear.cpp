@@ -7,9 +7,9 @@
 #include "channel_sums.h"
 #include "linear_steps.h"
 #include "processor.h"
+#include "share_out.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -79,7 +79,7 @@ at::Tensor linear_weights(const at::Tensor& weight, bool transposed)
     const bool halves = w.scalar_type() == at::kBFloat16, pairs = in_pairs(w, in);
     auto packed = pairs ? at::empty({parts(out, width), in / 2, width, 2}, w.options()) : at::empty({parts(out, width), in, width}, w.options().dtype(at::kFloat));
     const int64_t chunks = parts(in, LinearDepth);
-    at::parallel_for(0, parts(out, width) * chunks, 1, [&](int64_t begin, int64_t end) {
+    share_out(parts(out, width) * chunks, 1, [&](int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; at++)
         {
             const int64_t panel = at / chunks, k = at % chunks * LinearDepth, depth = std::min(LinearDepth, in - k), columns = std::min(width, out - panel * width);
@@ -105,7 +105,7 @@ at::Tensor multiply(const at::Tensor& input, const at::Tensor& packed, int64_t o
     const bool halves = y.scalar_type() == at::kBFloat16;
     const float* const b = bias.defined() ? data<float>(bias) : nullptr;
     const int64_t blocks = parts(rows, LinearRows), groups = blocks < 4 * at::get_num_threads() ? panels : 1; // few rows: panels are shared out as well
-    at::parallel_for(0, blocks * groups, 1, [&](int64_t begin, int64_t end) {
+    share_out(blocks * groups, 1, [&](int64_t begin, int64_t end) {
         std::vector<float> sums(LinearRows * width);
         for (int64_t at = begin; at < end; at++)
         {
@@ -132,7 +132,7 @@ at::Tensor multiply(const at::Tensor& input, const at::Tensor& packed, int64_t o
 at::Tensor paired(const at::Tensor& x, int64_t rows, int64_t columns)
 {
     auto pairs = at::empty({parts(rows, 2), columns, 2}, x.options());
-    at::parallel_for(0, parts(rows, 2), 32, [&](int64_t begin, int64_t end) {
+    share_out(parts(rows, 2), 32, [&](int64_t begin, int64_t end) {
         interleave(data<uint16_t>(x) + 2 * begin * columns, std::min(2 * end, rows) - 2 * begin, columns, data<uint16_t>(pairs) + 2 * begin * columns);
     });
     return pairs;
@@ -146,7 +146,7 @@ at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
     const auto x = pairs ? paired(input.contiguous(), rows, in) : input.to(at::kFloat).contiguous(), dy = pairs ? paired(gradient.contiguous(), rows, out) : gradient.to(at::kFloat).contiguous();
     auto dw = at::zeros({out, in}, input.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
     const int64_t deep = pairs ? parts(rows, 2) * 2 : rows, panels = parts(in, width);
-    at::parallel_for(0, parts(out, LinearRows) * panels, 1, [&](int64_t begin, int64_t end) {
+    share_out(parts(out, LinearRows) * panels, 1, [&](int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; at++)
         {
             const int64_t row = at / panels * LinearRows, column = at % panels * width, count = std::min(LinearRows, out - row), wide = std::min(width, in - column) / steps->lanes;

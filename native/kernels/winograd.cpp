@@ -1,8 +1,7 @@
 #include "winograd.h"
 #include "processor.h"
+#include "share_out.h"
 #include "winograd_pairs.h"
-
-#include <ATen/Parallel.h>
 
 #include <vector>
 
@@ -104,7 +103,7 @@ template <typename T, typename Value, typename Step>
 void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, const float* bias, Step step, int64_t together = 1)
 {
     const Tiles tiles = tiles_of(map);
-    at::parallel_for(0, (count + together - 1) / together, 4, [&](int64_t begin, int64_t end) {
+    share_out((count + together - 1) / together, 4, [&](int64_t begin, int64_t end) {
         std::vector<T> rim(tiles.c);
         step({static_cast<T*>(map.data_ptr()), tiles, first, first + begin * together, first + std::min(end * together, count), static_cast<Value*>(value.data_ptr()), stride, bias}, rim.data());
     });
@@ -129,7 +128,7 @@ void pack(const at::Tensor& weight, bool transposed, int64_t in, int64_t out, in
 {
     const T* const from = static_cast<const T*>(weight.data_ptr());
     const int64_t out_step = 9 * (transposed ? 1 : in), in_step = 9 * (transposed ? out : 1), groups = in / together;
-    at::parallel_for(0, groups * panels(out, width), 16, [&](int64_t begin, int64_t end) {
+    share_out(groups * panels(out, width), 16, [&](int64_t begin, int64_t end) {
         for (int64_t at = begin; at < end; at++)
         {
             const int64_t panel = at / groups, i = at % groups * together;
@@ -198,7 +197,7 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
         {
             const int64_t count = std::min(block, tiles.count() - first);
             pairs ? for_tiles_of<uint16_t, Rounded>(x, first, count, v, in_stride, nullptr, inputs_rounded) : for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
-            at::parallel_for(0, Points * panels(out, width), 1, [&](int64_t from, int64_t to) {
+            share_out(Points * panels(out, width), 1, [&](int64_t from, int64_t to) {
                 for (int64_t at = from; at < to; at++)
                 {
                     const int64_t point = at / panels(out, width), panel = at % panels(out, width), vectors = std::min(width, out - panel * width) / steps->lanes;
@@ -216,7 +215,7 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
     };
     if (near)
     {
-        at::parallel_for(0, blocks, 1, run); // what it calls then runs on one thread
+        share_out(blocks, 1, run); // what it calls then runs on one thread
     }
     else
     {
@@ -255,7 +254,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
             for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
             for_tiles(dy, first, count, m, out_stride, nullptr, steps->gradients_f32, steps->gradients_bf16);
         }
-        at::parallel_for(0, Points * panels(out, width), 1, [&](int64_t begin, int64_t end) {
+        share_out(Points * panels(out, width), 1, [&](int64_t begin, int64_t end) {
             for (int64_t at = begin; at < end; at++)
             {
                 const int64_t point = at / panels(out, width), column = at % panels(out, width) * width, vectors = std::min(width, out - column) / steps->lanes;
@@ -269,7 +268,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
             }
         });
     }
-    at::parallel_for(0, in, 1, [&](int64_t begin, int64_t end) {
+    share_out(in, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++)
         {
             steps->weight_gradients({du.data_ptr<float>() + i * out, in * out, out, dw.data_ptr<float>() + 9 * i, 9 * in});

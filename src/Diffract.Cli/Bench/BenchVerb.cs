@@ -7,7 +7,7 @@ static class BenchVerb
 {
     public static Command Create() => new("bench", "Measure speed and memory, beside plain PyTorch in the same run")
     {
-        AllBench.Create(), ExtractBench.Create(), TrainBench.Create(), FeedbackBench.Create(), ProbeBench.Create(), FloorBench.Create(), BatchesBench.Create(), TapsBench.Create(), StartBench.Create(), DecodeBench.Create(), KnnBench.Create(),
+        AllBench.Create(), ExtractBench.Create(), TrainBench.Create(), FeedbackBench.Create(), ProbeBench.Create(), FloorBench.Create(), OnnxBench.Create(), BatchesBench.Create(), TapsBench.Create(), StartBench.Create(), DecodeBench.Create(), KnnBench.Create(),
         ProfileBench.Create(), CheckpointBench.Create(),
     };
 }

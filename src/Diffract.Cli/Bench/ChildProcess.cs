@@ -30,19 +30,22 @@ static class ChildProcess
     }
 
     /// <summary>True where the command can be started and ends without an error.</summary>
-    public static bool Succeeds(string program, params string[] arguments)
+    public static bool Succeeds(string program, params string[] arguments) => Complaint(program, arguments) is null;
+
+    /// <summary>Runs the command: null where it ends without an error, else its last words.</summary>
+    public static string? Complaint(string program, params string[] arguments)
     {
         try
         {
             using var process = Start(program, arguments);
             process.StandardOutput.ReadToEndAsync();
-            process.StandardError.ReadToEndAsync();
+            var errors = process.StandardError.ReadToEndAsync();
             process.WaitForExit();
-            return process.ExitCode == 0;
+            return process.ExitCode == 0 ? null : errors.Result.TrimEnd().Split('\n')[^1];
         }
-        catch (IOException)
+        catch (IOException exception)
         {
-            return false;
+            return exception.Message;
         }
     }
 

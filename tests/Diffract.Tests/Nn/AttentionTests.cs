@@ -28,19 +28,25 @@ public sealed class AttentionTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Bfloat16_maps_are_computed_in_float32(bool inside)
+    [InlineData(2, 70, 2, 32, false)]
+    [InlineData(2, 70, 2, 32, true)]
+    [InlineData(1, 256, 2, 64, true)]
+    [InlineData(3, 1, 1, 16, true)]
+    [InlineData(2, 65, 3, 24, false)]                                                      // an odd number of tokens: the last pair is half a pair
+    [InlineData(1, 100, 2, 7, true)]                                                       // an odd width: no pairs
+    [InlineData(1, 1024, 1, 80, false)]
+    [InlineData(0, 16, 2, 8, false)]
+    public void Bfloat16_maps_have_float32_sums(int n, int tokens, int heads, int width, bool inside)
     {
         using var scope = new TensorScope();
         Torch.Torch.ManualSeed(6);
-        var (qkv, dout) = (Aten.Randn([2, 70, 3 * 64]).To(DType.BFloat16), Aten.Randn([2, 70, 64]).To(DType.BFloat16));
+        var (qkv, dout) = (Aten.Randn([n, tokens, 3 * heads * width]).To(DType.BFloat16), Aten.Randn([n, tokens, heads * width]).To(DType.BFloat16));
 
-        var (result, gradient) = Run(qkv, dout, heads: 2, inside);
-        var (expected, expectedGradient) = Run(qkv.To(DType.Float64), dout.To(DType.Float64), heads: 2, inside);
+        var (result, gradient) = Run(qkv, dout, heads, inside);
+        var (expected, expectedGradient) = Run(qkv.To(DType.Float64), dout.To(DType.Float64), heads, inside);
 
         Assert.Equal(DType.BFloat16, result.DType);
-        AssertNear(expected, result, 1.0 / 256);                                           // rounded once, to 8 bits
+        AssertNear(expected, result, 1.0 / 256);                                           // weights and the result are rounded, to 8 bits each
         AssertNear(expectedGradient, gradient, 1.0 / 256);
     }
 
@@ -53,20 +59,22 @@ public sealed class AttentionTests
         AssertNear(Run(qkv.To(DType.Float64), Aten.Zeros([1, 40, 32], DType.Float64), 1, false).Result, Run(qkv, Aten.Zeros([1, 40, 32]), 1, false).Result, 2e-3); // scores of some thousand, rounded at 2e-4
     }
 
-    [Fact]
-    public void Neighbours_and_threads_change_nothing()
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public void Neighbours_and_threads_change_nothing(DType type)
     {
         using var scope = new TensorScope();
         using var off = GradMode.Off();
         var threads = Torch.Torch.Threads;
-        var qkv = Aten.Randn([5, 64, 3 * 64]);
+        var qkv = Aten.Randn([5, 64, 3 * 64]).To(type);
         try
         {
             Torch.Torch.Threads = 2;
             var all = Attention.OfTokens(qkv, 2, inside: true);
             Torch.Torch.Threads = 1;
-            Assert.Equal(all.ToArray<float>(), Attention.OfTokens(qkv, 2, inside: true).ToArray<float>());
-            Assert.Equal(all.Narrow(0, 3, 1).ToArray<float>(), Attention.OfTokens(qkv.Narrow(0, 3, 1), 2, inside: true).ToArray<float>());
+            Assert.Equal(Values(all), Values(Attention.OfTokens(qkv, 2, inside: true)));
+            Assert.Equal(Values(all.Narrow(0, 3, 1)), Values(Attention.OfTokens(qkv.Narrow(0, 3, 1), 2, inside: true)));
         }
         finally
         {
@@ -90,6 +98,8 @@ public sealed class AttentionTests
         (result * dout).Sum().Backward();
         return (result.Detach(), x.Grad!);
     }
+
+    static float[] Values(Tensor x) => x.To(DType.Float32).ToArray<float>();
 
     static void AssertNear(Tensor expected, Tensor actual, double relative)
     {
