@@ -10,8 +10,8 @@ static class ClassMap
     /// <exception cref="PictureException">A picture has a class that the head does not know.</exception>
     public static int[] Of(string where, IReadOnlyList<string> classes, IReadOnlyList<string> known, IEnumerable<long> labels)
     {
-        var places = known.Select((name, i) => (name, i)).ToDictionary(pair => pair.name, pair => pair.i);
-        int[] map = [.. classes.Select(name => places.GetValueOrDefault(name, -1))];
+        var places = known.Index().GroupBy(one => one.Item).ToDictionary(same => same.Key, same => same.First().Index);
+        int[] map = classes.SequenceEqual(known) ? [.. Enumerable.Range(0, known.Count)] : [.. classes.Select(name => places.GetValueOrDefault(name, -1))]; // names may repeat
         string[] strange = [.. labels.Where(label => label >= 0 && map[label] < 0).Distinct().Order().Select(label => $"'{classes[(int)label]}'")];
         return strange.Length == 0 ? map
             : throw new PictureException($"{where} has {(strange.Length == 1 ? "a class" : $"{strange.Length} classes")} that the head does not know: {string.Join(", ", strange.Take(5))}{(strange.Length > 5 ? ", ..." : "")}. "

@@ -77,7 +77,8 @@ public static class EvaluateHead
         items = (items with { Items = [.. items.Items.Where(item => item.Split == PictureSplit.Test)] }).WithClasses(head.ClassNames);
         using var source = new LiveSource(backbone, items, head.Features with { Draws = draws }, new(), options, device);
         var test = Test(head, source, source.RowsOf(PictureSplit.Test), averageLooks: true, report, cancellation);
-        return options.Strict && source.Failures is [var (path, error), ..] ? throw new PictureException(StoreManifest.Named(path, error)) : test with { Unreadable = source.Failures };
+        return options.Strict && source.Failures is [var (path, error), ..] ? throw new PictureException(StoreManifest.Named(path, error))
+            : test with { Unreadable = source.Failures, Features = Extract.How(backbone, items, source.Request) };
     }
 
     static HeadTest Test(TrainedHead head, HeadSource source, int[] rows, bool averageLooks, Action<Progress>? report, CancellationToken cancellation)

@@ -42,7 +42,7 @@ static class FinishedHead
         }
         catch (JsonException exception)
         {
-            throw new TrainException($"{file} is not a result of this program, or damaged ({exception.Message}). Choose another --out, or delete it.");
+            throw new TrainException($"{file} is not the result of a training, or damaged ({exception.Message}). Choose another --out, or delete it.");
         }
     }
 

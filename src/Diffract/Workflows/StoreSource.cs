@@ -22,8 +22,7 @@ public sealed class StoreSource : HeadSource
     public StoreSource(FeatureStore store, Backbone? backbone = null, Device? device = null, IReadOnlyList<string>? classNames = null)
     {
         (_store, Net, Device, ClassNames) = (store, backbone?.Net, device ?? Device.Cpu, classNames ?? store.Manifest.ClassNames);
-        var map = ClassMap.Of(store.Folder, store.Manifest.ClassNames, ClassNames, store.Labels);
-        Labels = classNames is null ? store.Labels : [.. store.Labels.Select(label => label < 0 ? label : map[label])];
+        Labels = classNames is null ? store.Labels : Mapped(store, classNames);
         var made = store.Manifest.How["model"]!;
         if (backbone is not null && backbone.Sha256 != (string)made["sha256"]!)
         {
@@ -102,6 +101,12 @@ public sealed class StoreSource : HeadSource
     }
 
     IReadOnlyDictionary<FeatureKey, Tensor> OnDevice(IReadOnlyDictionary<FeatureKey, Tensor> maps) => Device.IsCpu ? maps : maps.ToDictionary(pair => pair.Key, pair => pair.Value.To(Device));
+
+    static long[] Mapped(FeatureStore store, IReadOnlyList<string> classNames)
+    {
+        var map = ClassMap.Of(store.Folder, store.Manifest.ClassNames, classNames, store.Labels);
+        return [.. store.Labels.Select(label => label < 0 ? label : map[label])];
+    }
 
     // The shorter side of a block's whole map, from what the manifest says of the net.
     int Side(int block)
