@@ -13,7 +13,7 @@ static class EvaluateVerb
         var head = new Option<string>("--head") { Description = "Trained head", Required = true, HelpName = "FILE" };
         var store = new Option<string?>("--store") { Description = "Feature store with test pictures; or pictures themselves, by --model with --test or --data", HelpName = "STORE" };
         var average = new Option<bool>("--average") { Description = "Average logits over the store's draws and views" };
-        var output = new Option<string?>("--out") { Description = "Write the result as JSON", HelpName = "FILE" };
+        var output = new Option<string?>("--out") { Description = "Write the result as JSON, and beside it each picture's outcome, for `compare`", HelpName = "FILE" };
         var json = CommonOptions.Json();
         var (backbone, pictures) = (new BackboneOptions(modelRequired: false), new FeatureOptions(dataRequired: false));
         pictures.Data.Description = "Pictures as train takes them: the set's test part, or where it has none what --seed sets aside";

@@ -9,14 +9,14 @@ static class FineTuneVerb
 {
     public static Command Create()
     {
-        var (backbone, features, head, subset, look) = (new BackboneOptions(), new FeatureOptions(), new HeadOptions(), new SubsetOptions(), new LiveOptions());
-        (head.Head.Description, head.Recipe.Description) = (HeadName.Known, string.Join(", ", FineTuneRecipes.Names));
+        var (backbone, features, head, subset, look, feedback) = (new BackboneOptions(), new FeatureOptions(), new HeadOptions(), new SubsetOptions(), new LiveOptions(), new FeedbackOptions());
+        (head.Head.Description, head.Recipe.Description) = (HeadName.Known + ", diffeed", string.Join(", ", FineTuneRecipes.Names));
         var layerDecay = new Option<double?>("--layer-decay") { Description = "Learning rate of a block over that of the block after it, instead of the recipe's" };
         var accumulate = new Option<int>("--accumulate") { Description = "Parts of a batch whose gradients are added up, for less memory", DefaultValueFactory = _ => 1 };
         var recompute = new Option<bool>("--recompute") { Description = "Compute blocks once more in the backward pass: less memory, a third more time" };
         var (output, json) = (CommonOptions.Out("Folder for model.safetensors, head.safetensors and result.json"), CommonOptions.Json());
         var verb = new Command("finetune", "Train the net up to the deepest block together with a head, and test on every test picture") { layerDecay, accumulate, recompute, output, json };
-        foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All).Except([head.Grid, features.Views, features.Store, features.Batch]))
+        foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All).Concat(feedback.OfHead).Except([head.Grid, features.Views, features.Store, features.Batch]))
         {
             verb.Options.Add(option);
         }
@@ -25,9 +25,11 @@ static class FineTuneVerb
             features.RefuseInto(arguments, arguments.GetValue(output)!);
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var (folder, name) = (arguments.GetValue(output)!, arguments.GetValue(head.Recipe)!);
-            var pool = arguments.GetResult(features.Pool) is { Implicit: false } ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : (int?)null;
-            var line = head.Lines(arguments, pool) is [var one] ? one : throw new ArgumentException("a net is fine-tuned with one head; give one --head");
-            var (recipe, tuning) = FineTuneRecipes.Get(name, attention: line.Config is { } given ? given is not LinearConfig : line.Named!.Name.Kind is not ("linear" or "mlp"));
+            var hasFeedback = head.HasFeedback(arguments);
+            RefuseStray(arguments, hasFeedback);
+            var line = hasFeedback ? null : Line(arguments);
+            var (recipe, tuning) = line is null ? FineTuneRecipes.Feedback(name)
+                : FineTuneRecipes.Get(name, attention: line.Config is { } given ? given is not LinearConfig : line.Named!.Name.Kind is not ("linear" or "mlp"));
             tuning = tuning with
             {
                 LayerDecay = arguments.GetValue(layerDecay) ?? tuning.LayerDecay,
@@ -37,7 +39,16 @@ static class FineTuneVerb
             var items = features.Items(arguments);
             using var net = backbone.Open(arguments, lastBlock: null, DType.Float32);
             var wanted = features.Request(arguments, net.Loaded.Net, tuning.Precision);
-            var config = line.Config ?? FineTuneRecipes.Head(name, line.Named!.Config(wanted.T.Count, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0]));
+            HeadConfig config;
+            if (line is null)
+            {
+                var fed = feedback.Head(arguments, net.Loaded.Net.Layout, head.Reader(arguments, wanted.T.Count, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted)), [.. wanted.Blocks], wanted.Class);
+                (config, wanted) = (fed, wanted with { Blocks = fed.FirstPassBlocks, Pools = [0] });
+            }
+            else
+            {
+                config = line.Config ?? FineTuneRecipes.Head(name, line.Named!.Config(wanted.T.Count, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0]));
+            }
             var request = new TrainHeadRequest(config,
                 head.Settings(arguments, recipe, arguments.GetValue(features.Seed), choose: false) with { Accumulate = arguments.GetValue(accumulate) })
             {
@@ -50,5 +61,19 @@ static class FineTuneVerb
             return 0;
         });
         return verb;
+
+        void RefuseStray(ParseResult arguments, bool hasFeedback)
+        {
+            if ((hasFeedback ? [head.Hidden, features.Pool] : feedback.OfHead).FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } stray)
+            {
+                throw new ArgumentException($"{stray.Name} is {(hasFeedback ? $"not for --head {FeedbackOptions.Kind}, which reads whole maps; --head-config FILE describes the head behind the feedback" : $"for --head {FeedbackOptions.Kind}")}");
+            }
+        }
+
+        GridLine Line(ParseResult arguments)
+        {
+            var pool = arguments.GetResult(features.Pool) is { Implicit: false } ? FeatureOptions.Numbers("--pool", arguments.GetValue(features.Pool)!)[0] : (int?)null;
+            return head.Lines(arguments, pool) is [var one] ? one : throw new ArgumentException("a net is fine-tuned with one head; give one --head");
+        }
     }
 }

@@ -33,7 +33,7 @@ sealed class HeadOptions
         }
         if (arguments.GetValue(Head)!.Contains(FeedbackOptions.Kind))
         {
-            throw new ArgumentException($"--head {FeedbackOptions.Kind} trains feedback on a frozen net, alone: give it to `diffract train`, without other heads");
+            throw new ArgumentException($"--head {FeedbackOptions.Kind} is trained alone: give it without other heads");
         }
         var hidden = arguments.GetValue(Hidden) is { } widths ? FeatureOptions.Numbers("--hidden", widths, ascending: false) : [];
         var config = arguments.GetValue(ConfigFile) is { } file ? FromFile(file) : null;

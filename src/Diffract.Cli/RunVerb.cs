@@ -19,25 +19,27 @@ static class RunVerb
         var set = new Option<string[]>("--set") { Description = "Change the recipe: train.epochs=2, rows.*.features.t=[50]", HelpName = "PATH=VALUE" };
         var limit = new Option<int?>("--limit") { Description = "At most N pictures of each split, spread evenly" };
         var dry = new Option<bool>("--dry-run") { Description = "Check all that can be checked, say pictures, multiply-adds, time and disk, and write nothing" };
+        var room = new Option<double?>("--keep-limit") { Description = "GiB that features may take; left out: no limit", HelpName = "GIB" };
         var (batch, workers) = (new Option<int?>("--batch") { Description = "Pictures a pass" }, new Option<int?>("--workers") { Description = "Threads that read and decode" });
         var (device, json) = (CommonOptions.DeviceOption(), CommonOptions.Json());
-        var verb = new Command("run", "Everything that a recipe asks for: features, heads, tests, one file of results; goes on where it was") { recipe, model, config, data, test, output, rows, set, limit, dry, batch, workers, device, json };
+        var verb = new Command("run", "Everything that a recipe asks for: features, heads, tests, one file of results; goes on where it was") { recipe, model, config, data, test, output, rows, set, limit, room, dry, batch, workers, device, json };
         verb.SetAction(arguments =>
         {
             var read = RecipeReader.Read(arguments.GetValue(recipe)!, arguments.GetValue(set));
             var request = new RunRequest
             {
                 Recipe = read, Model = arguments.GetValue(model), ConfigPath = arguments.GetValue(config), Data = Named(read, data, arguments), Test = Named(read, test, arguments),
-                Rows = arguments.GetValue(rows) is { Length: > 0 } names ? names : null, Limit = arguments.GetValue(limit), Device = Device.Parse(arguments.GetValue(device)!),
+                Rows = arguments.GetValue(rows) is { Length: > 0 } names ? names : null, Limit = arguments.GetValue(limit), KeepLimit = arguments.GetValue(room), Device = Device.Parse(arguments.GetValue(device)!),
                 Extract = new() { BatchSize = arguments.GetValue(batch), Workers = arguments.GetValue(workers) ?? Environment.ProcessorCount },
             };
+            var folder = arguments.GetValue(output) ?? read.Name;
             if (arguments.GetValue(dry))
             {
                 var estimate = RecipeEstimate.Of(request);
-                Console.WriteLine(arguments.GetValue(json) ? JsonSerializer.Serialize(new { read.Name, estimate.MultiplyAdds, estimate.Seconds, machine = estimate.Machine.Name, estimate.DiskBytes, estimate.Notes }, JsonOutput.Options) : estimate.Text());
+                Console.WriteLine(arguments.GetValue(json) ? JsonSerializer.Serialize(new { read.Name, estimate.MultiplyAdds, estimate.Seconds, machine = estimate.Machine.Name, estimate.DiskBytes, estimate.Notes, done = estimate.Done(folder) }, JsonOutput.Options)
+                    : string.Join('\n', new[] { estimate.Text(), estimate.Done(folder) }.OfType<string>()));
                 return 0;
             }
-            var folder = arguments.GetValue(output) ?? read.Name;
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var comparison = RunRecipe.Run(request, folder, progress.Report, Run.Cancellation);
             progress.Dispose();

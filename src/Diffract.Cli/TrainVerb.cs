@@ -55,8 +55,12 @@ static class TrainVerb
         {
             var (path, few) = arguments.GetValue(store) is { } kept ? (kept, subset.Value(arguments)) : ExtractFirst(arguments, Path.Combine(folder, "features"), progress);
             using var open = FeatureStore.Open(path);
-            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), open.Request.Pools[0], few, choose: true);
-            var source = new StoreSource(open);
+            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), PixelStore.SideOf(open) ?? open.Request.Pools[0], few, choose: true);
+            return Trained(new StoreSource(open), plan, folder, progress);
+        }
+
+        IReadOnlyList<(string Name, HeadResult Result)> Trained(HeadSource source, IReadOnlyList<PlannedHead> plan, string folder, ConsoleProgress progress)
+        {
             if (plan.Count == 1)
             {
                 return [("", TrainHead.Run(source, plan[0].Request, folder, progress.Report, Run.Cancellation))];
@@ -77,8 +81,8 @@ static class TrainVerb
             var wanted = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
             using var source = new LiveSource(net.Backbone, items, wanted, look.Config(arguments), features.Options(arguments), net.Device);
             var plan = Plan(arguments, wanted.T, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0], subset.Value(arguments), choose: false);
-            return plan.Count == 1 ? [("", TrainHead.Run(source, plan[0].Request, folder, progress.Report, Run.Cancellation))]
-                : throw new ArgumentException("--live trains one head at a time; several are trained together from a store");
+            return plan.FirstOrDefault(head => head.Request.Blocks?.Except(wanted.Blocks).Any() == true) is not { } strange ? Trained(source, plan, folder, progress)
+                : throw new ArgumentException($"{strange.Name} reads blocks {string.Join(", ", strange.Request.Blocks!)}; --blocks names {string.Join(", ", wanted.Blocks)}: give it all blocks that the heads read");
         }
 
         // What the second pass goes on from does not change while it is trained: it is read from a store, or made anew each epoch with fresh noise.
@@ -97,7 +101,7 @@ static class TrainVerb
             using var net = backbone.Open(arguments, config.Deepest);
             net.Loaded.Net.Recompute = arguments.GetValue(feedback.Recompute);
             var recipe = head.Settings(arguments, HeadRecipes.Feedback(arguments.GetValue(head.Recipe)!), arguments.GetValue(features.Seed), choose: false);
-            var request = new TrainHeadRequest(config, recipe) { Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
+            var request = new TrainHeadRequest(config, recipe) { T = Given(arguments, features.T) ? steps : null, Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
             var wanted = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!)) with { Blocks = config.FirstPassBlocks, Pools = [0] };
             if (isLive)
             {

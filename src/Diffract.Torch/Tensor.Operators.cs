@@ -18,6 +18,8 @@ public sealed partial class Tensor
 
     public Tensor Silu() => Dispatcher.Call("aten::silu", this);
     public Tensor Relu() => Dispatcher.Call("aten::relu", this);
+    public Tensor Sigmoid() => Dispatcher.Call("aten::sigmoid", this);
+    public Tensor Tanh() => Dispatcher.Call("aten::tanh", this);
     public Tensor Exp() => Dispatcher.Call("aten::exp", this);
     public Tensor Log() => Dispatcher.Call("aten::log", this);
     public Tensor Cos() => Dispatcher.Call("aten::cos", this);

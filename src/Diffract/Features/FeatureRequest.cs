@@ -134,6 +134,14 @@ public sealed record FeatureRequest
         return [.. lacks, .. StoreManifest.Differences(Making(other), Making(this))];
     }
 
+    /// <summary>As the options of `diffract extract`: "--t 90,150 --blocks 24 --pool 2 --size 256x256 --precision fp32".</summary>
+    public string Options => string.Join(' ', (string[])
+    [
+        $"--t {string.Join(',', T)} --blocks {string.Join(',', Blocks)} --pool {string.Join(',', Pools)} --size {Height}x{Width} --precision {(Precision == DType.Float32 ? "fp32" : "bf16")}",
+        .. StoredAs == DType.Float16 ? ["--store-as fp16"] : Array.Empty<string>(), .. Flip ? ["--views flip"] : Array.Empty<string>(), .. Draws > 1 ? [$"--draws {Draws}"] : Array.Empty<string>(),
+        .. Seed > 0 ? [$"--seed {Seed}"] : Array.Empty<string>(), .. Class is { } label ? [$"--class {label}"] : Array.Empty<string>(), .. Exif == ExifPolicy.Ignore ? ["--ignore-exif"] : Array.Empty<string>(),
+    ]);
+
     /// <summary>What the manifest says of it.</summary>
     public JsonObject ToJson() => new()
     {

@@ -75,9 +75,10 @@ public sealed class FeatureStore : IDisposable
         var missing = names.Where(name => !_maps.ContainsKey(name)).Select(name => $"t={name.T}, block {name.Block}, pool {name.Pool}").Distinct().ToList();
         if (missing.Count > 0)
         {
-            string All(Func<FeatureName, int> part) => string.Join(",", names.Select(part).Distinct().Order());
+            int[] All(Func<FeatureName, int> part) => [.. names.Select(part).Distinct().Order()];
+            var wanted = Request with { T = All(name => name.T), Blocks = All(name => name.Block), Pools = All(name => name.Pool) };
             throw new FeatureStoreException($"{Folder} lacks {missing.Count} of {names.Select(name => (name.T, name.Block, name.Pool)).Distinct().Count()} maps that are needed: {string.Join("; ", missing)}. It holds {Held}. "
-                + $"Extract all into another folder: diffract extract --model CKPT --data DIR --t {All(name => name.T)} --blocks {All(name => name.Block)} --pool {All(name => name.Pool)} --out STORE");
+                + $"Extract all into another folder: diffract extract --model CKPT --data DIR {wanted.Options} --out STORE");
         }
     }
 

@@ -22,11 +22,45 @@ public sealed record AttentionConfig : HeadConfig
     /// <summary>Width of the MLPs over <see cref="Dim"/>.</summary>
     public double MlpRatio { get; init; } = 4;
 
+    /// <summary>
+    /// Layers between tokens and logits that <see cref="Depth"/>, <see cref="Heads"/> and <see cref="MlpRatio"/> do not describe, instead of these three.
+    /// Null: a CLS token in front, <see cref="Depth"/> transformer blocks, and the CLS token read out.
+    /// </summary>
+    public IReadOnlyList<TokenLayer>? Layers { get; init; }
+
     public override string Kind => "attention";
+
+    /// <summary>The layers, whichever way they are given.</summary>
+    internal IReadOnlyList<TokenLayer> Sequence => Layers ?? [new TokenLayer.InsertCls(), new TokenLayer.Transformer(Heads, MlpRatio, Depth), new TokenLayer.First()];
+
+    // The tokens of all blocks; blocks that are left open may have any number.
+    TokenShape Input => new(Math.Max(1, Blocks.Sum(TokensOf)), Dim);
+
+    /// <summary>What each step gives to the last layer.</summary>
+    internal TokenShape Output => Sequence.Aggregate(Input, (x, layer) => layer.After(x));
+
+    /// <summary>Each layer with the shape that comes to it.</summary>
+    internal IEnumerable<(TokenLayer Layer, TokenShape Before)> Shapes()
+    {
+        var x = Input;
+        foreach (var layer in Sequence)
+        {
+            yield return (layer, x);
+            x = layer.After(x);
+        }
+    }
+
+    /// <summary>Tokens that a block's map becomes.</summary>
+    internal long TokensOf(FeatureSpec block) => Tokens switch
+    {
+        TokenConfig.Projected tokens => (long)Math.Min(tokens.Size, block.Height) * Math.Min(tokens.Size, block.Width),
+        TokenConfig.Pooled tokens => (long)tokens.Windows(block.Height) * tokens.Windows(block.Width),
+        _ => 0,
+    };
 
     /// <summary>Reads a layer string of the released code, such as "Use_CLS_Token:True:1024,Insert_CLS_Token,Attention:1024:8:4:2,Extract_CLS_Token".</summary>
     /// <remarks>
-    /// A string with "Reshape" describes a whole head without projection, which may end in a "Dense" that tells the classes; one without it stands behind
+    /// A string with "Reshape" describes a whole head without projection, whose last "Dense", if there is one, gives the logits; one without it stands behind
     /// <see cref="TokenConfig.Projected"/> tokens, whose size and norm it does not tell. What follows a "/" is dropped, as in the released code. Words that
     /// cannot be used are refused: the released code passes over those it does not know in silence, and so trains another head than was asked for.
     /// </remarks>
@@ -45,22 +79,52 @@ public sealed record AttentionConfig : HeadConfig
             _ => null,
         };
         json["dim"] = Dim;
+        if (Layers is not null)
+        {
+            json["layers"] = new JsonArray([.. Layers.Select(layer => (JsonNode)ToJson(layer))]);
+            return;
+        }
         json["depth"] = Depth;
         json["heads"] = Heads;
         json["mlpRatio"] = MlpRatio;
     }
 
-    private protected override IEnumerable<string> OwnFaults() => new[]
+    static JsonObject ToJson(TokenLayer layer)
     {
-        Outside("dim", Dim, 1, 65536), Outside("depth", Depth, 1, 256), Outside("heads", Heads, 1, 1024),
-        Dim > 0 && Heads > 0 && Dim % Heads != 0 ? $"heads is {Heads}, which does not divide dim {Dim}" : null,
-        MlpRatio > 0 && MlpRatio <= 64 && (long)(Dim * MlpRatio) >= 1 ? null : FormattableString.Invariant($"mlpRatio is {MlpRatio}, expected a number in (0, 64] that leaves dim {Dim} a hidden width"),
-    }.Concat(Tokens switch
+        var json = new JsonObject { ["kind"] = layer.Kind };
+        switch (layer)
+        {
+            case TokenLayer.Transformer blocks:
+                (json["heads"], json["mlpRatio"], json["depth"]) = (blocks.Heads, blocks.MlpRatio, blocks.Depth);
+                break;
+            case TokenLayer.Dense dense:
+                (json["width"], json["activation"]) = (dense.Width, dense.Activation.ToString().ToLowerInvariant());
+                break;
+        }
+        return json;
+    }
+
+    private protected override IEnumerable<string> OwnFaults() => (Layers is null ? PlainFaults() : LayerFaults()).Prepend(Outside("dim", Dim, 1, 65536)).Concat(Tokens switch
     {
         TokenConfig.Projected tokens => [Outside("tokens.size", tokens.Size, 1, 1024), Enum.IsDefined(tokens.Norm) ? null : $"tokens.norm is {tokens.Norm}"],
         TokenConfig.Pooled tokens => Blocks.SelectMany(b => PooledFaults(tokens, b)).Append(Outside("tokens.kernel", tokens.Kernel, 1, 1024)).Append(Outside("tokens.stride", tokens.Stride ?? tokens.Kernel, 1, 1024)),
         _ => [],
     }).OfType<string>();
+
+    IEnumerable<string?> PlainFaults() =>
+    [
+        Outside("depth", Depth, 1, 256), Outside("heads", Heads, 1, 1024),
+        Dim > 0 && Heads > 0 && Dim % Heads != 0 ? $"heads is {Heads}, which does not divide dim {Dim}" : null,
+        MlpRatio > 0 && MlpRatio <= 64 && (long)(Dim * MlpRatio) >= 1 ? null : FormattableString.Invariant($"mlpRatio is {MlpRatio}, expected a number in (0, 64] that leaves dim {Dim} a hidden width"),
+    ];
+
+    // Only the first layer that cannot stand where it stands: what comes to the later ones follows from it.
+    IEnumerable<string?> LayerFaults() =>
+    [
+        Outside("the number of layers", Layers!.Count, 1, 256)
+            ?? Shapes().Select((step, i) => step.Layer.Fault(step.Before, Dim) is { } fault ? $"layers[{i}] ({step.Layer.Kind}): {fault}" : null).FirstOrDefault(fault => fault is not null)
+            ?? (Output.Tokens is null ? null : "layers do not read the tokens out; expected first, mean or flatten among them"),
+    ];
 
     IEnumerable<string?> PooledFaults(TokenConfig.Pooled tokens, FeatureSpec b) =>
     [

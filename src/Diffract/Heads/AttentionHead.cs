@@ -8,37 +8,40 @@ namespace Diffract.Heads;
 /// </summary>
 /// <remarks>
 /// Parameters have the released code's names. With projected tokens: "pre_layer.b" for block b, "intra_inter_block_attention" with "cls_token" and "layers.k", "head".
-/// With pooled tokens, where that code numbers all layers alike: "cls_token", "layers.k" for the transformer's blocks, and the last of "layers" for the logits.
+/// With pooled tokens, where that code numbers all layers alike: "cls_token", "layers.k", and the last of "layers" for the logits.
 /// </remarks>
 public sealed class AttentionHead : Head
 {
     readonly Tokeniser[] _tokenisers;
-    readonly Tensor _cls;
-    readonly TransformerBlock[] _layers;
+    readonly List<Func<Tensor, Tensor>> _layers = [];
     readonly Linear _logits;
 
     internal AttentionHead(Params p, AttentionConfig config) : base(config)
     {
-        var projected = config.Tokens as TokenConfig.Projected;
-        var trunk = projected is null ? p : p["intra_inter_block_attention"];
-        var first = projected is not null ? 1 : config.Tokens is TokenConfig.Pooled { Kernel: 1, Stride: null or 1 } ? 2 : 3; // after Pool, Reshape, Insert_CLS_Token
+        var projected = config.Tokens is TokenConfig.Projected;
+        var trunk = projected ? p["intra_inter_block_attention"] : p;
+        var at = projected ? 0 : config.Tokens is TokenConfig.Pooled { Kernel: 1, Stride: null } ? 1 : 2;   // after Pool and Reshape
         _tokenisers = [.. config.Blocks.Select(block => Tokeniser(p["pre_layer"][block.Block], block, config))];
-        _cls = trunk.GetFull("cls_token", [1, 1, config.Dim], Inits.Zeros);
-        _layers = [.. Enumerable.Range(first, config.Depth).Select(k => new TransformerBlock(trunk["layers"][k], config.Dim, config.Heads, config.MlpRatio))];
-        _logits = new(projected is null ? p["layers"][first + config.Depth + 1] : p["head"], (long)config.Ts.Count * config.Dim, config.Classes);
+        var layers = config.Shapes().ToList();
+        foreach (var (i, (layer, before)) in layers.Index())
+        {
+            _layers.AddRange(Layers(trunk, at, layer, before.Width, firstAlone: layers.ElementAtOrDefault(i + 1).Layer is TokenLayer.First));
+            at += layer.Places;
+        }
+        _logits = new(projected ? p["head"] : p["layers"][at], config.Ts.Count * config.Output.Width, config.Classes);
     }
 
-    public override Tensor Forward(IReadOnlyDictionary<FeatureKey, Tensor> maps, bool training)
+    public override Tensor Forward(IReadOnlyDictionary<FeatureKey, Tensor> maps, bool training) =>
+        Forward([.. Config.Ts.Select(t => Config.Blocks.Select(block => (block.Block, Map(maps, t, block))).ToArray())], training);
+
+    /// <summary>From maps in the order in which their tokens stand; those of one block in two passes share its tokeniser.</summary>
+    /// <param name="maps">For each step, blocks and their maps (N, C, H, W) in full precision.</param> <param name="training">As for the other form.</param> <returns>Logits (N, classes).</returns>
+    internal Tensor Forward((int Block, Tensor Map)[][] maps, bool training)
     {
         using var scope = new TensorScope();
-        var steps = Config.Ts.Count;
-        var h = Joined([.. Config.Ts.Select(t => Tokens(maps, t, training))], 0);          // (steps N, 1 + T, dim): the steps are so many further pictures
-        foreach (var layer in _layers[..^1])
-        {
-            h = layer.Forward(h);
-        }
-        var cls = _layers[^1].ForwardFirst(h);                                             // (steps N, dim)
-        var sideBySide = steps == 1 ? cls : cls.Reshape(steps, -1, cls.Size(1)).Transpose(0, 1).Flatten(1);
+        var h = Joined([.. maps.Select(step => Tokens(step, training))], 0);               // (steps N, T, dim): the steps are so many further pictures
+        h = _layers.Aggregate(h, (x, layer) => layer(x));                                  // (steps N, d)
+        var sideBySide = maps.Length == 1 ? h : h.Reshape(maps.Length, -1, h.Size(1)).Transpose(0, 1).Flatten(1);
         return scope.Return(_logits.Forward(sideBySide));
     }
 
@@ -49,10 +52,35 @@ public sealed class AttentionHead : Head
         var other => throw new InvalidOperationException($"{other} is no way to make tokens"),
     };
 
-    // CLS in front, no positions: (N, 1 + T, dim).
-    Tensor Tokens(IReadOnlyDictionary<FeatureKey, Tensor> maps, int t, bool training)
+    // (N, T, dim), no positions.
+    Tensor Tokens((int Block, Tensor Map)[] maps, bool training) => Joined([.. maps.Select(one => _tokenisers[PlaceOf(one.Block)].Forward(one.Map, training))], 1);
+
+    int PlaceOf(int block) => Config.Blocks.Index().First(entry => entry.Item.Block == block).Index;
+
+    // Before a layer that reads the first token, the last transformer block works out that token alone.
+    IEnumerable<Func<Tensor, Tensor>> Layers(Params p, int at, TokenLayer layer, long width, bool firstAlone)
     {
-        var tokens = Config.Blocks.Zip(_tokenisers, (block, tokeniser) => tokeniser.Forward(Map(maps, t, block), training)).ToArray();
-        return Aten.Cat([_cls.Expand(tokens[0].Size(0), 1, -1), .. tokens], 1);
+        switch (layer)
+        {
+            case TokenLayer.InsertCls:
+                var cls = p.GetFull("cls_token", [1, 1, width], Inits.Zeros);
+                return [x => Aten.Cat([cls.Expand(x.Size(0), 1, -1), x], 1)];
+            case TokenLayer.Transformer blocks:
+                TransformerBlock[] made = [.. Enumerable.Range(at, blocks.Depth).Select(k => new TransformerBlock(p["layers"][k], width, blocks.Heads, blocks.MlpRatio))];
+                return made.Select((block, i) => firstAlone && i == made.Length - 1 ? (Func<Tensor, Tensor>)(x => block.ForwardFirst(x).Unsqueeze(1)) : block.Forward);
+            case TokenLayer.Dense dense:
+                var linear = new Linear(p["layers"][at], width, dense.Width);
+                return [x => Activated(linear.Forward(x), dense.Activation)];
+            default:
+                return [layer switch { TokenLayer.First => x => x.Select(1, 0), TokenLayer.Mean => x => x.Mean(1), _ => x => x.Flatten(1) }];
+        }
     }
+
+    static Tensor Activated(Tensor x, Activation activation) => activation switch
+    {
+        Activation.Relu => x.Relu(),
+        Activation.Sigmoid => x.Sigmoid(),
+        Activation.Tanh => x.Tanh(),
+        _ => x,
+    };
 }

@@ -29,23 +29,36 @@ public sealed record FeedbackConfig
     /// <summary>The strategy that the pairs came from, for people.</summary>
     public required string Strategy { get; init; }
 
-    /// <summary>The stack of every pair, a convolution first.</summary>
+    /// <summary>The stack of every pair: a convolution first, which leads from the one block's channels to the other's, unless they have as many.</summary>
     public IReadOnlyList<FeedbackLayer> Layers { get; init; } = [FeedbackLayer.Convolution, FeedbackLayer.BatchNorm, FeedbackLayer.Relu];
 
     /// <exception cref="ArgumentException">The strategy names a block that the net lacks.</exception>
     public static FeedbackConfig Of(FeedbackStrategy strategy, UNetLayout layout) => new() { Pairs = strategy.On(layout).Pairs, Strategy = strategy.Name };
 
-    /// <summary>Reads a stack as the released code writes it, "C_B_R": a letter a layer.</summary>
-    /// <exception cref="ArgumentException">A letter is unknown, or C is not the first.</exception>
-    public static IReadOnlyList<FeedbackLayer> ParseLayers(string letters)
-    {
-        var layers = letters.Split('_').Select(letter => letter switch
+    /// <summary>
+    /// Reads a stack as the released code does, "C_B_R": a letter a layer. Two words that it offers stand for less than they say there, and are read as what it makes of them:
+    /// "C2" is C, and "Res" is R alone.
+    /// </summary>
+    /// <exception cref="ArgumentException">A letter is unknown.</exception>
+    public static IReadOnlyList<FeedbackLayer> ParseLayers(string letters) =>
+    [
+        .. letters.Replace("Res", "R").Replace("C2", "C").Replace("_", "").Select(letter => letter switch
         {
-            "C" => FeedbackLayer.Convolution, "B" => FeedbackLayer.BatchNorm, "R" => FeedbackLayer.Relu, "S" => FeedbackLayer.Silu, "G" => FeedbackLayer.GroupNorm,
+            'C' => FeedbackLayer.Convolution, 'B' => FeedbackLayer.BatchNorm, 'R' => FeedbackLayer.Relu, 'S' => FeedbackLayer.Silu, 'G' => FeedbackLayer.GroupNorm,
             _ => throw new ArgumentException($"feedback layers '{letters}': '{letter}' is not one of C, B, R, S, G"),
-        }).ToArray();
-        return layers[0] == FeedbackLayer.Convolution ? layers : throw new ArgumentException($"feedback layers '{letters}': C must come first, it leads from the one block's channels to the other's");
-    }
+        }),
+    ];
+
+    /// <summary>The same for a stack that is to be trained: one that says more than it makes is refused.</summary>
+    /// <inheritdoc cref="ParseLayers"/>
+    public static IReadOnlyList<FeedbackLayer> ParsePlainLayers(string letters) => ParseLayers(letters) is var layers && Letters(layers) == letters ? layers
+        : throw new ArgumentException($"feedback layers '{letters}': the released code makes {Letters(ParseLayers(letters))} of it (its Res is a ReLU alone, its C2 a C); write that");
+
+    /// <summary>A stack as <see cref="ParseLayers"/> reads it, each layer by its letter.</summary>
+    public static string Letters(IEnumerable<FeedbackLayer> layers) => string.Join('_', layers.Select(layer => layer switch
+    {
+        FeedbackLayer.Convolution => "C", FeedbackLayer.BatchNorm => "B", FeedbackLayer.Relu => "R", FeedbackLayer.Silu => "S", _ => "G",
+    }));
 
     /// <summary>The deepest block of a net that is needed: by the feedback or by a head.</summary>
     /// <param name="blocks">Those that the head reads.</param>
@@ -63,9 +76,14 @@ public sealed record FeedbackConfig
     public void Check(UNetLayout layout)
     {
         new FeedbackPlan(Pairs, []).Checked(layout);
-        if (Layers.Count == 0 || Layers[0] != FeedbackLayer.Convolution)
+        if (Layers.Count == 0)
         {
-            throw new ArgumentException($"feedback layers [{string.Join(", ", Layers)}]: a convolution must come first, it leads from the one block's channels to the other's");
+            throw new ArgumentException("feedback has no layers; expected some, such as C_B_R");
+        }
+        int Channels(int block) => layout.Blocks[block - 1].OutChannels;
+        if (Layers[0] != FeedbackLayer.Convolution && Pairs.FirstOrDefault(pair => Channels(pair.From) != Channels(pair.To)) is { From: > 0 } unlike)
+        {
+            throw new ArgumentException($"feedback layers {Letters(Layers)}: C must come first, it leads from the one block's channels to the other's, and blocks {unlike} have {Channels(unlike.From)} and {Channels(unlike.To)}");
         }
         if (Layers.Contains(FeedbackLayer.GroupNorm) && Pairs.Select(pair => layout.Blocks[pair.To - 1].OutChannels).FirstOrDefault(channels => channels % 32 != 0) is var odd and > 0)
         {

@@ -77,7 +77,8 @@ public sealed class FeedbackExtractor
         return taps.ToDictionary(pair => pair.Key, pair => scope.Adopt(pair.Value));
     }
 
-    static int FirstTo(FeedbackConfig config) => config.Pairs.Min(pair => pair.To);
+    /// <summary>The encoder block at which the second pass becomes another than the first.</summary>
+    internal static int FirstTo(FeedbackConfig config) => config.Pairs.Min(pair => pair.To);
 
     static Tensor Resized(Tensor map, Tensor like) =>
         map.Size(2) == like.Size(2) && map.Size(3) == like.Size(3) ? map : Aten.UpsampleBilinear2d(map, like.Size(2), like.Size(3)); // without antialiasing, corners not aligned

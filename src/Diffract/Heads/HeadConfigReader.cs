@@ -45,17 +45,18 @@ sealed class HeadConfigReader
                     Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
                 };
             case "attention":
-                CheckKeys("", json, [.. common, "tokens", "dim", "depth", "heads", "mlpRatio"]);
+                var layered = Find(json, "layers") is not null;
+                CheckKeys("", json, layered ? [.. common, "tokens", "dim", "layers"] : [.. common, "tokens", "dim", "depth", "heads", "mlpRatio"]);
                 var attention = new AttentionConfig();
                 return attention with
                 {
-                    Tokens = Tokens(json) ?? attention.Tokens,
+                    Tokens = Tokens(json) ?? attention.Tokens, Layers = layered ? Layers(json.GetProperty("layers")) : null,
                     Dim = Integer(json, "dim", attention.Dim), Depth = Integer(json, "depth", attention.Depth),
                     Heads = Integer(json, "heads", attention.Heads), MlpRatio = Real(json, "mlpRatio", attention.MlpRatio),
                     Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
                 };
             case "diffeed":
-                CheckKeys("", json, [.. common, "unet", "feedback", "reader", "readBlocks", "class"]);
+                CheckKeys("", json, [.. common, "unet", "feedback", "reader", "readBlocks", "firstReadBlocks", "class"]);
                 return Feedback(json);
             default:
                 _faults.Add(kind is null ? "expected an object with a kind: linear, mlp, cnn, attention or diffeed" : $"kind is '{kind}', expected linear, mlp, cnn, attention or diffeed");
@@ -76,7 +77,7 @@ sealed class HeadConfigReader
             return reader is null ? null : new()
             {
                 Net = UNetConfig.Parse(json.GetProperty("unet"), "unet"), Feedback = FeedbackConfig.FromJson(JsonNode.Parse(json.GetProperty("feedback").GetRawText())!),
-                Reader = reader, ReadBlocks = Integers(json, "readBlocks"), Class = Find(json, "class") is null ? null : Integer(json, "class", 0),
+                Reader = reader, ReadBlocks = Integers(json, "readBlocks"), FirstReadBlocks = Integers(json, "firstReadBlocks"), Class = Find(json, "class") is null ? null : Integer(json, "class", 0),
                 Ts = Integers(json, "ts"), Blocks = Blocks(json), Classes = Integer(json, "classes", 0),
             };
         }
@@ -105,6 +106,33 @@ sealed class HeadConfigReader
                 return Fault<TokenConfig?>($"tokens is {Shown(tokens)}, expected an object with kind projected or pooled", null);
         }
     }
+
+    TokenLayer[] Layers(JsonElement layers) => layers.ValueKind == JsonValueKind.Array ? [.. layers.EnumerateArray().Select(Layer).OfType<TokenLayer>()]
+        : Fault<TokenLayer[]>($"layers is {Shown(layers)}, expected a list of objects with a kind", []);
+
+    TokenLayer? Layer(JsonElement layer, int place)
+    {
+        var (prefix, kind) = ($"layers[{place}].", layer.ValueKind == JsonValueKind.Object ? Find(layer, "kind")?.ToString() : null);
+        switch (kind)
+        {
+            case "transformer":
+                CheckKeys(prefix, layer, ["kind", "heads", "mlpRatio", "depth"]);
+                var standard = new AttentionConfig();
+                return new TokenLayer.Transformer(Integer(layer, "heads", standard.Heads), Real(layer, "mlpRatio", standard.MlpRatio), Integer(layer, "depth", 1));
+            case "dense":
+                CheckKeys(prefix, layer, ["kind", "width", "activation"]);
+                return new TokenLayer.Dense(Integer(layer, "width", 0), Activation(layer, prefix));
+            case "insertCls" or "first" or "mean" or "flatten":
+                CheckKeys(prefix, layer, ["kind"]);
+                return kind switch { "insertCls" => new TokenLayer.InsertCls(), "first" => new TokenLayer.First(), "mean" => new TokenLayer.Mean(), _ => new TokenLayer.Flatten() };
+            default:
+                return Fault<TokenLayer?>($"layers[{place}] is {Shown(layer)}, expected an object with kind insertCls, transformer, first, mean, flatten or dense", null);
+        }
+    }
+
+    Activation Activation(JsonElement layer, string prefix) => Find(layer, "activation") is not { } named ? Heads.Activation.Identity
+        : Enum.GetValues<Activation>().Cast<Activation?>().FirstOrDefault(known => named.ToString() == known.ToString()!.ToLowerInvariant())
+            ?? Fault($"{prefix}activation is {Shown(named)}, expected identity, relu, sigmoid or tanh", Heads.Activation.Identity);
 
     TokenNorm? Norm(JsonElement tokens) => Find(tokens, "norm") is not { } norm ? null
         : Enum.GetValues<TokenNorm>().Cast<TokenNorm?>().FirstOrDefault(known => norm.ToString() == known.ToString()!.ToLowerInvariant())

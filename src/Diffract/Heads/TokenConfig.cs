@@ -11,7 +11,11 @@ public abstract record TokenConfig
 
     /// <summary>Average pooling alone: a token is the map's channels at a place, so the head is as wide as the map has channels. 2 x 2 on maps of 16 x 16 is the first paper's head of 64 tokens.</summary>
     /// <param name="Kernel">Side of the pooling's window; 1: none.</param> <param name="Stride">Step of the window; null: its side.</param>
-    public sealed record Pooled(int Kernel = 2, int? Stride = null) : TokenConfig;
+    public sealed record Pooled(int Kernel = 2, int? Stride = null) : TokenConfig
+    {
+        /// <summary>Windows along a side of a map.</summary>
+        internal int Windows(int side) => side < Kernel ? 0 : (side - Kernel) / (Stride ?? Kernel) + 1;
+    }
 }
 
 /// <summary>The norm before a token's projection.</summary>

@@ -37,6 +37,6 @@ sealed class PooledTokeniser(TokenConfig.Pooled tokens) : Tokeniser
     public override Tensor Forward(Tensor map, bool training)
     {
         using var scope = new TensorScope();
-        return scope.Return(Flattened(tokens is { Kernel: 1, Stride: null or 1 } ? map : Aten.AvgPool2d(map, tokens.Kernel, tokens.Stride)));
+        return scope.Return(Flattened(tokens is { Kernel: 1, Stride: null } ? map : Aten.AvgPool2d(map, tokens.Kernel, tokens.Stride)));
     }
 }

@@ -19,8 +19,8 @@ public sealed record Prediction(string Picture, IReadOnlyList<float> Probabiliti
 
 /// <summary>A trained head's accuracy on pictures of a store or a set.</summary>
 /// <param name="AveragedLooks">Views and draws whose logits were averaged; 1: none were.</param> <param name="TestSha256">As <see cref="PictureOutcomes.TestSha256"/>.</param>
-/// <param name="Features">How the store, or what was computed in its place, was made.</param>
-public sealed record HeadTest(HeadConfig Head, Score Score, int AveragedLooks, string TestSha256, JsonObject Features)
+/// <param name="Features">How the store, or what was computed in its place, was made.</param> <param name="Outcomes">Of each picture.</param>
+public sealed record HeadTest(HeadConfig Head, Score Score, int AveragedLooks, string TestSha256, JsonObject Features, PictureOutcomes Outcomes)
 {
     /// <summary>Pictures that the head was trained on; null where that is not known: see <see cref="TrainedHead.TrainedOn"/>.</summary>
     public TestOverlap? TestInTraining { get; init; }
@@ -28,8 +28,15 @@ public sealed record HeadTest(HeadConfig Head, Score Score, int AveragedLooks, s
     /// <summary>Pictures that could not be read and had no part, path and why; of a store its manifest tells.</summary>
     public IReadOnlyList<(string Path, string Error)> Unreadable { get; init; } = [];
 
-    /// <summary>Read by <see cref="ResultFile.Read"/>.</summary>
-    public void Write(string path) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(new { head = Head.ToJson(), score = Score, averagedLooks = AveragedLooks, testSha256 = TestSha256, testInTraining = TestInTraining, unreadable = Unreadable.Select(failure => StoreManifest.Named(failure.Path, failure.Error)), features = Features }, HeadResult.Json));
+    /// <summary>Writes what <see cref="ResultFile.Read"/> reads, and each picture's outcome beside it: "eval.outcomes.safetensors" beside "eval.json".</summary>
+    public void Write(string path)
+    {
+        var outcomes = $"{Path.GetFileNameWithoutExtension(path)}.{PictureOutcomes.File}";
+        Outcomes.Write(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, outcomes));
+        var unreadable = Unreadable.Select(failure => StoreManifest.Named(failure.Path, failure.Error));
+        AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(
+            new { head = Head.ToJson(), score = Score, averagedLooks = AveragedLooks, testSha256 = TestSha256, testInTraining = TestInTraining, unreadable, outcomes, features = Features }, HeadResult.Json));
+    }
 }
 
 /// <summary>A trained head on pictures that it has not seen.</summary>
@@ -90,7 +97,7 @@ public static class EvaluateHead
             throw new HeadConfigException($"the head gives NaN or infinity for {accuracy.Undecided} of {accuracy.Pictures} pictures of {source.Name}, whose features are finite: its file is damaged, or its training diverged. Train it again.");
         }
         var outcomes = PictureOutcomes.Of(source, seen, accuracy.Outcomes!);
-        return new(head.Inputs.Head, Score.Of(accuracy, head.ClassNames), averageLooks ? source.TestLooks.Count : 1, outcomes.TestSha256, source.How) { TestInTraining = head.TrainedOn?.In(outcomes) };
+        return new(head.Inputs.Head, Score.Of(accuracy, head.ClassNames), averageLooks ? source.TestLooks.Count : 1, outcomes.TestSha256, source.How, outcomes) { TestInTraining = head.TrainedOn?.In(outcomes) };
     }
 
     /// <summary>Probabilities for picture files.</summary>

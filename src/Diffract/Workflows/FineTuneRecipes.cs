@@ -31,6 +31,14 @@ public static class FineTuneRecipes
         };
     }
 
+    /// <summary>The same for a head with feedback, to which the released script gives a smaller batch.</summary>
+    /// <inheritdoc cref="Get"/>
+    public static (HeadRecipe Recipe, TuningConfig Tuning) Feedback(string name)
+    {
+        var (recipe, tuning) = Get(name, attention: true);
+        return name != "released-code" ? (recipe, tuning) : (recipe with { About = recipe.About.Replace("4 x 32", "4 x 4"), BatchSize = HeadRecipes.Feedback(name).BatchSize }, tuning);
+    }
+
     static bool IsFit(string name) => HeadRecipes.Get(name, attention: false).Optimizer == OptimizerKind.Lbfgs;
 
     /// <summary>The head of a recipe of probing as that of fine-tuning.</summary>

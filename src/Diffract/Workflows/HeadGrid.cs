@@ -16,7 +16,7 @@ public sealed record GridLine(string Name, NamedHead? Named, HeadConfig? Config)
 
 /// <summary>
 /// A file of heads to train together: a list whose items are names ("linear-4k") or objects with "head" or "config", and "recipe", "pool", "t", "blocks", "lr", "decay", "name".
-/// Where head, recipe, pool, t or blocks is a list, the item stands for one head of each; several steps or blocks that one head reads are a list in that list: "t": [90, [90, 150]].
+/// Where head, recipe, pool, t or blocks is a list, the item stands for one head of each (pools count for linear heads and MLPs alone); several steps or blocks that one head reads are a list in that list: "t": [90, [90, 150]].
 /// </summary>
 public sealed class HeadGrid
 {
@@ -65,14 +65,21 @@ public sealed class HeadGrid
         {
             return Fault(at, "expected one of head and config");
         }
+        if (item.TryGetProperty("pool", out _) && !Alternatives(item, "head").Any(TakesPool))
+        {
+            return Fault(at, config is null ? "pool is for linear heads and MLPs; leave it out" : "pool beside config, which says its own; leave it out");
+        }
         var lines = (from head in Alternatives(item, "head")
                      from recipe in Alternatives(item, "recipe")
-                     from pool in Alternatives(item, "pool")
+                     from pool in TakesPool(head) ? Alternatives(item, "pool") : [null]
                      from t in Alternatives(item, "t")
                      from blocks in Alternatives(item, "blocks")
                      select Line(item, config, head, recipe, pool, t, blocks, at)).OfType<GridLine>().ToList();
         return lines.Count > 1 && item.TryGetProperty("name", out _) ? Fault(at, "a name for several heads; leave it out") : lines;
     }
+
+    // Other heads read whole maps, or tokens of a size that their recipe says: for each pool they would be the same head once more.
+    static bool TakesPool(JsonElement? head) => head?.ToString().ToLowerInvariant().Split('-')[0] is "linear" or "mlp";
 
     GridLine? Line(JsonElement item, HeadConfig? config, JsonElement? head, JsonElement? recipe, JsonElement? pool, JsonElement? t, JsonElement? blocks, string at)
     {

@@ -74,37 +74,49 @@ public sealed class LiveSource : HeadSource, IDisposable
 
     public override RowLook TrainingLook(int row, long epoch, ulong seed) => new(row, _config.View(Chance(row, epoch, seed)), checked((int)epoch));
 
-    public override IEnumerable<HeadBatch> Load(HeadInputs inputs, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default)
+    public override IEnumerable<HeadBatch> Load(HeadInputs inputs, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default) =>
+        LoadFor([inputs], looks, sizes, cancellation).Select(batch => new HeadBatch(batch.Rows, batch.Maps[0], batch.Labels));
+
+    public override IEnumerable<SharedBatch> LoadFor(IReadOnlyList<HeadInputs> heads, IReadOnlyList<RowLook> looks, IEnumerable<int> sizes, CancellationToken cancellation = default)
     {
+        if (_tuning is not null && heads.Any(inputs => inputs != heads[0]))
+        {
+            throw new TrainException($"{Name}: a net is trained together with one head at a time");
+        }
         foreach (var batch in _pictures.Load(looks, sizes, cancellation))
         {
-            var maps = Maps(inputs, batch);
+            var maps = Maps(heads, batch);
             if (_tuning is null)                                                           // a net that is trained may diverge, which its loss shows
             {
-                Check(inputs, batch, maps);
+                Check(batch, maps);
             }
-            yield return new(batch.Rows, maps, LabelsOf(batch.Rows));
+            yield return new(batch.Rows, [.. heads.Select(inputs => Of(inputs, maps))], LabelsOf(batch.Rows));
         }
     }
 
-    void Check(HeadInputs inputs, PictureRows batch, IReadOnlyDictionary<FeatureKey, Tensor> maps)
+    void Check(PictureRows batch, IReadOnlyDictionary<FeatureName, Tensor> maps)
     {
-        foreach (var (key, map) in maps)
+        foreach (var (name, map) in maps)
         {
             if (NotFinite.FirstRow(map) is { } at)
             {
-                throw new FeatureStoreException($"{Files[batch.Rows[at]]}: {NotFinite.Made(inputs.Name(key))}");
+                throw new FeatureStoreException($"{Files[batch.Rows[at]]}: {NotFinite.Made(name)}");
             }
         }
     }
 
     /// <summary>The maps that a head reads. Gradients of the backbone are recorded where it is trained and they are on.</summary>
-    public IReadOnlyDictionary<FeatureKey, Tensor> Maps(HeadInputs inputs, PictureRows batch)
+    public IReadOnlyDictionary<FeatureKey, Tensor> Maps(HeadInputs inputs, PictureRows batch) => Of(inputs, Maps([inputs], batch));
+
+    static IReadOnlyDictionary<FeatureKey, Tensor> Of(HeadInputs inputs, IReadOnlyDictionary<FeatureName, Tensor> maps) => inputs.Head.Keys.ToDictionary(key => key, key => maps[inputs.Name(key)]);
+
+    // Those that any of the heads reads, each made once.
+    IReadOnlyDictionary<FeatureName, Tensor> Maps(IReadOnlyList<HeadInputs> heads, PictureRows batch)
     {
         if (_tuning is not null && GradMode.IsOn)
         {
             _tuning.Net.Training = true;
-            return Pass(inputs, batch.X0, batch.Noise);
+            return Pass(heads, batch.X0, batch.Noise);
         }
         using var off = GradMode.Off();
         if (_tuning is not null)
@@ -112,35 +124,57 @@ public sealed class LiveSource : HeadSource, IDisposable
             _tuning.Net.Training = false;
         }
         using var scope = new TensorScope();
-        var parts = new List<IReadOnlyDictionary<FeatureKey, Tensor>>();
+        var parts = new List<IReadOnlyDictionary<FeatureName, Tensor>>();
         for (var at = 0; at < batch.Rows.Length; at += _pass)
         {
             var count = Math.Min(_pass, batch.Rows.Length - at);
-            parts.Add(Pass(inputs, batch.X0.Narrow(0, at, count), [.. batch.Noise.Skip(at).Take(count)]));
+            parts.Add(Pass(heads, batch.X0.Narrow(0, at, count), [.. batch.Noise.Skip(at).Take(count)]));
         }
-        return inputs.Head.Keys.ToDictionary(key => key, key => scope.Return(parts.Count == 1 ? parts[0][key] : Aten.Cat([.. parts.Select(part => part[key])], 0)));
+        return parts[0].Keys.ToDictionary(name => name, name => scope.Return(parts.Count == 1 ? parts[0][name] : Aten.Cat([.. parts.Select(part => part[name])], 0)));
     }
 
-    IReadOnlyDictionary<FeatureKey, Tensor> Pass(HeadInputs inputs, Tensor x0, IReadOnlyList<PictureNoise> noise)
+    IReadOnlyDictionary<FeatureName, Tensor> Pass(IReadOnlyList<HeadInputs> heads, Tensor x0, IReadOnlyList<PictureNoise> noise)
     {
         using var scope = new TensorScope();
-        var net = _tuning?.Net ?? _backbone.Net;
-        int[] blocks = [.. inputs.Head.Blocks.Select(b => b.Block)];
-        var maps = new Dictionary<FeatureKey, Tensor>();
-        foreach (var t in inputs.Head.Ts)
+        var maps = new Dictionary<FeatureName, Tensor>();
+        foreach (var step in heads.SelectMany(inputs => inputs.Head.Keys.Select(key => inputs.Name(key))).Distinct().GroupBy(name => name.T))
         {
-            var input = _extractor.Noised(x0, noise, t);
-            net.Run(input.X, input.T, input.Y, blocks[^1], (b, h) =>
+            var read = step.ToLookup(name => name.Block);
+            var input = _extractor.Noised(x0, noise, step.Key);
+            Run(input, heads[0].Head, step.Max(name => name.Block), (b, h) =>
             {
-                if (blocks.Contains(b))
+                foreach (var name in read[b])
                 {
-                    var key = new FeatureKey(t, b);
-                    maps[key] = Pooling.Average(h, inputs.Name(key).Pool).Keep();
+                    maps[name] = Pooling.Average(h, name.Pool).Keep();
                 }
                 return h;
             });
         }
         return maps.ToDictionary(pair => pair.Key, pair => scope.Adopt(pair.Value));
+    }
+
+    // In fine-tuning with feedback the first pass is differentiated as far as the second is the same: from there on its maps are constants, as in the released code.
+    void Run(NetInput input, HeadConfig head, int last, UNet.BlockHook hook)
+    {
+        if (_tuning is null || !GradMode.IsOn || head is not FeedbackHeadConfig feedback)
+        {
+            Net.Run(input.X, input.T, input.Y, last, hook);
+            return;
+        }
+        using var scope = new TensorScope();
+        var shared = FeedbackExtractor.FirstTo(feedback.Feedback);
+        var needed = UNetState.Needs(Net.Layout, shared, last).ToHashSet();
+        var outputs = new Dictionary<int, Tensor>();
+        Net.Run(input.X, input.T, input.Y, shared, (b, h) =>
+        {
+            if (needed.Contains(b))
+            {
+                outputs[b] = h.Detach().Keep();
+            }
+            return hook(b, h);
+        });
+        using var off = GradMode.Off();
+        Net.Run(new UNetState(shared, outputs.ToDictionary(pair => pair.Key, pair => scope.Adopt(pair.Value))), input.T, input.Y, last, hook);
     }
 
     public override IReadOnlyList<ParameterGroup> Trained(double weightDecay) => _tuning?.Groups(weightDecay) ?? [];

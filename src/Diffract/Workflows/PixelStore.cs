@@ -13,6 +13,11 @@ namespace Diffract.Workflows;
 /// </summary>
 public static class PixelStore
 {
+    static readonly string Fingerprint = new('0', 64);                                     // in the place of a checkpoint's
+
+    /// <summary>The pictures' side, which a linear head reads whole where no pool is asked for; null: a store of features.</summary>
+    public static int? SideOf(FeatureStore store) => (string?)store.Manifest.How["model"]!["sha256"] == Fingerprint ? store.Request.Width : null;
+
     /// <summary>As <see cref="Write"/>, and opens the store.</summary>
     public static FeatureStore Make(ExtractItems items, int size, string folder)
     {
@@ -36,7 +41,7 @@ public static class PixelStore
         var how = new JsonObject
         {
             // The layout of a net whose first block has three channels; the store's reader asks for it.
-            ["model"] = new JsonObject { ["name"] = "raw pixels", ["sha256"] = new string('0', 64), ["unet"] = new Models.UNetConfig { ImageSize = size, ModelChannels = 32, ChannelMult = [1], AttentionFactors = new HashSet<int>() }.ToJson(), ["noiseSchedule"] = "linear" },
+            ["model"] = new JsonObject { ["name"] = "raw pixels", ["sha256"] = Fingerprint, ["unet"] = new Models.UNetConfig { ImageSize = size, ModelChannels = 32, ChannelMult = [1], AttentionFactors = new HashSet<int>() }.ToJson(), ["noiseSchedule"] = "linear" },
             ["data"] = new JsonObject { ["name"] = items.Set.Name, ["pictures"] = items.Items.Count, ["listSha256"] = items.ListHash() },
             ["features"] = request.ToJson(),
             ["batch"] = 64,

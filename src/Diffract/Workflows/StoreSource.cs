@@ -47,8 +47,16 @@ public sealed class StoreSource : HeadSource
 
     public override ContentHash HashOf(int row) => _store.HashOf(row);
 
-    public override HeadInputs Complete(HeadConfig head, IReadOnlyList<int>? ts, IReadOnlyList<int>? blocks) =>
-        HeadInputs.Choose(head, ts ?? _store.Request.T, blocks ?? _store.Request.Blocks, ClassNames.Count, _store.Request.Pools, _store.Shape, Side);
+    public override HeadInputs Complete(HeadConfig head, IReadOnlyList<int>? ts, IReadOnlyList<int>? blocks)
+    {
+        var (steps, read) = (ts ?? _store.Request.T, (head as FeedbackHeadConfig)?.FirstPassBlocks ?? blocks ?? _store.Request.Blocks);
+        if (steps.Except(_store.Request.T).Any() || read.Except(_store.Request.Blocks).Any())
+        {
+            var pool = head is FeedbackHeadConfig ? 0 : _store.Request.Pools[0];
+            _store.Require([.. from t in steps from block in read select new FeatureName(t, block, pool)]);
+        }
+        return HeadInputs.Choose(head, steps, read, ClassNames.Count, _store.Request.Pools, _store.Shape, Side);
+    }
 
     public override RowLook TrainingLook(int row, long epoch, ulong seed)
     {

@@ -10,7 +10,9 @@ public class StrayOptionsTests
     [InlineData("train --feedback all --head attention-1", "--feedback is for --head diffeed")]
     [InlineData("train --live --views flip", "--views is for a store")]
     [InlineData("train --store none --limit 20", "--limit is for pictures that go through the net")]
-    [InlineData("finetune --head diffeed", "give it to `diffract train`")]
+    [InlineData("finetune --head diffeed --pool 2", "--pool is not for --head diffeed")]
+    [InlineData("finetune --head linear --first-blocks 3", "--first-blocks is for --head diffeed")]
+    [InlineData("finetune --head diffeed --head linear", "is trained alone")]
     [InlineData("finetune --recipe logistic", "recipe 'logistic' fits a head to features that stay as they are")]
     public void An_option_without_effect_is_refused(string line, string message)
     {

@@ -112,6 +112,56 @@ public class FeedbackHeadTests
         Assert.Contains(config.Parameters(), p => p.Name == "feedback_layers.3.0.weight");
     }
 
+    // Tokens of the first pass, then of the second; a block of both passes has one tokeniser. The reader alone, given the two maps as if they were two blocks', is the check.
+    [Fact]
+    public void A_reader_sees_first_pass_maps_beside_the_second_passes()
+    {
+        using var scope = new TensorScope();
+        using var tiny = new TinyNet();
+        using var store = ParameterStore.New();
+        Torch.Torch.ManualSeed(9);
+        var reader = new AttentionConfig { Dim = 8, Heads = 2, Depth = 1, Tokens = new TokenConfig.Projected(4) };
+        var config = (FeedbackHeadConfig)(Config("bottleneck", 7) with { Reader = reader, FirstReadBlocks = [5, 7] })
+            .Complete([50], [.. (Config("bottleneck", 7) with { Reader = reader, FirstReadBlocks = [5, 7] }).FirstPassBlocks.Select(b => FeatureSpec.Of(Layout, b, 16, 16))], 3);
+        Assert.Equal([5, 7], config.Reader.Blocks.Select(b => b.Block));
+        Assert.Superset(new HashSet<int> { 5, 7 }, config.FirstPassBlocks.ToHashSet());
+        var head = config.Build(store.Root);
+        head.Attach(tiny.Net);
+        using var off = GradMode.Off();
+        foreach (var parameter in store.Parameters.Values)
+        {
+            parameter.Add_(Aten.Randn(parameter.Shape), 0.1);
+        }
+        var (x, steps) = (Aten.Randn([3, 3, 16, 16]), Aten.Full([3], 50, DType.Int64));
+        var first = tiny.Net.ForwardFeatures(x, steps, [.. config.FirstPassBlocks]);
+
+        var logits = head.Forward(first.ToDictionary(pair => new FeatureKey(50, pair.Key), pair => pair.Value), training: false);
+
+        var layers = new FeedbackLayers(store.Root["feedback_layers"], config.Feedback, Layout);
+        var extractor = new FeedbackExtractor(tiny.Net, layers, [7]);
+        var second = extractor.Second(extractor.First(x, steps), steps, null, training: false)[7];
+        using var copies = ParameterStore.New();
+        var alone = (reader with { Ts = [50], Blocks = [new(5, 64, 8, 8), new(7, 64, 16, 16), new(8, 64, 16, 16)], Classes = 3 }).Build(copies.Root); // 8 stands for block 7 of the second pass
+        foreach (var (name, parameter) in copies.Parameters)
+        {
+            parameter.Copy_(store.Parameters[name.Replace("pre_layer.8.", "pre_layer.7.")]);
+        }
+        var expected = alone.Forward(new Dictionary<FeatureKey, Tensor> { [new(50, 5)] = first[5], [new(50, 7)] = first[7], [new(50, 8)] = second }, training: false);
+        Assert.True((expected - logits).Abs().Max().Item() < 1e-5);
+        Assert.NotEqual(first[7].ToArray<float>(), second.ToArray<float>());
+        using var json = JsonDocument.Parse(config.ToJson().ToJsonString());
+        Assert.Equal(config.ToJson().ToJsonString(), HeadConfig.Parse(json.RootElement, "test").ToJson().ToJsonString());
+    }
+
+    [Fact]
+    public void First_pass_maps_that_a_reader_cannot_take_are_refused()
+    {
+        var config = Config("bottleneck", 7) with { FirstReadBlocks = [5] };
+
+        Assert.Contains("only attention heads read both passes", Assert.Throws<HeadConfigException>(() => config.Check("test")).Message);
+        Assert.Contains("has block 12; this net has blocks 1 to 9", Assert.Throws<HeadConfigException>(() => (config with { Reader = new AttentionConfig(), FirstReadBlocks = [12] }).Check("test")).Message);
+    }
+
     [Theory]
     [InlineData("""{"kind": "diffeed", "reader": {"kind": "linear"}}""", "unet, feedback, readBlocks not given")]
     [InlineData("""{"kind": "diffeed", "unet": {"image_sise": 3}, "feedback": {}, "reader": {"kind": "linear"}, "readBlocks": [7]}""", "image_sise")]

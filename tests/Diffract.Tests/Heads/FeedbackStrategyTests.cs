@@ -57,9 +57,45 @@ public class FeedbackStrategyTests
     {
         Assert.Equal([FeedbackLayer.Convolution, FeedbackLayer.GroupNorm, FeedbackLayer.Silu, FeedbackLayer.Convolution, FeedbackLayer.BatchNorm, FeedbackLayer.Relu], FeedbackConfig.ParseLayers("C_G_S_C_B_R"));
         Assert.Contains("'X' is not one of", Assert.Throws<ArgumentException>(() => FeedbackConfig.ParseLayers("C_X")).Message);
-        Assert.Contains("C must come first", Assert.Throws<ArgumentException>(() => FeedbackConfig.ParseLayers("B_R")).Message);
+        Assert.Contains("C must come first, it leads from the one block's channels to the other's, and blocks 25-13 have 1024 and 512",
+            Assert.Throws<ArgumentException>(() => (FeedbackConfig.Of(new FeedbackStrategy.All(), Net256) with { Layers = FeedbackConfig.ParseLayers("B_R") }).Check(Net256)).Message);
         var config = FeedbackConfig.Of(new FeedbackStrategy.Bottleneck(), Net256) with { Layers = FeedbackConfig.ParseLayers("C_B_R_C_B") };
         Assert.Equal(2_759_680 + 2 * (1024 + 512 + 256) * (9 + 2), config.ParameterCount(Net256)); // depthwise 3 x 3, and a batch norm
         Assert.Equal(config.ToJson().ToJsonString(), FeedbackConfig.FromJson(config.ToJson()).ToJson().ToJsonString());
+    }
+
+    // Where the channels agree the released code's stack may begin with anything; a C after the start is depthwise there too.
+    [Fact]
+    public void Layers_may_begin_without_a_convolution_where_blocks_have_equal_channels()
+    {
+        var config = FeedbackConfig.Of(new FeedbackStrategy.Windowed(), Net256) with { Layers = FeedbackConfig.ParseLayers("B_R_C") };
+
+        Assert.Equal(5 * 1024 * (2 + 9), config.ParameterCount(Net256));
+    }
+
+    [Theory]
+    [InlineData("C2_B_R", "C_B_R")]
+    [InlineData("Res", "R")]
+    [InlineData("C_B_Res", "C_B_R")]
+    [InlineData("CBR", "C_B_R")]
+    public void Words_are_read_as_the_released_code_reads_them_and_refused_for_training(string text, string made)
+    {
+        Assert.Equal(FeedbackConfig.ParseLayers(made), FeedbackConfig.ParseLayers(text));
+        Assert.Equal(made, FeedbackConfig.Letters(FeedbackConfig.ParsePlainLayers(made)));
+        Assert.Contains($"makes {made} of it", Assert.Throws<ArgumentException>(() => FeedbackConfig.ParsePlainLayers(text)).Message);
+    }
+
+    // feedback_b_list of the released code, with what its loop over encoder blocks makes of it.
+    [Theory]
+    [InlineData(new[] { 21, 24, 27 }, "21-17 24-14 27-11", new[] { 0, 1, 2 })]
+    [InlineData(new[] { 24, 21 }, "21-14 24-17", new[] { 1, 0 })]
+    [InlineData(new[] { 10, 19, 21, 24 }, "21-17 24-14", new[] { 2, 3 })]
+    [InlineData(new[] { 24, 24 }, "24-14", new[] { 1 })]
+    public void A_list_of_the_released_code_joins_what_it_joined_there(int[] list, string pairs, int[] order)
+    {
+        var read = ReleasedHead.Pairs(list, Net256.InputBlocks.Count);
+
+        Assert.Equal(pairs, string.Join(' ', read.Pairs));
+        Assert.Equal(order, read.Order);
     }
 }

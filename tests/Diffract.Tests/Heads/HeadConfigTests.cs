@@ -56,6 +56,16 @@ public class HeadConfigTests
         new AttentionConfig { Ts = [10], Blocks = [new(3, 8, 16, 16)], Classes = 7, Dim = 12, Heads = 3, Tokens = new TokenConfig.Projected(6, TokenNorm.Channels) },
         new AttentionConfig { Ts = [10, 20], Blocks = [new(3, 8, 16, 16), new(5, 8, 4, 8)], Classes = 7, Dim = 8, Heads = 2, Tokens = new TokenConfig.Pooled(4, 2) },
         new AttentionConfig { Ts = [10], Blocks = [new(3, 8, 16, 16)], Classes = 7, Dim = 8, Heads = 2, Tokens = new TokenConfig.Pooled(1) },
+        new AttentionConfig
+        {
+            Ts = [10, 20], Blocks = [new(3, 8, 16, 16), new(5, 12, 4, 8)], Classes = 7, Dim = 12, Tokens = new TokenConfig.Projected(6),
+            Layers = [new TokenLayer.Dense(8, Activation.Sigmoid), new TokenLayer.Transformer(4, 2.5, 2), new TokenLayer.Flatten(), new TokenLayer.Dense(6, Activation.Relu), new TokenLayer.Dense(5)],
+        },
+        new AttentionConfig
+        {
+            Ts = [10], Blocks = [new(3, 8, 15, 16)], Classes = 7, Dim = 8, Tokens = new TokenConfig.Pooled(3, 2),
+            Layers = [new TokenLayer.InsertCls(), new TokenLayer.Transformer(2, 4, 1), new TokenLayer.Flatten(), new TokenLayer.Dense(9, Activation.Tanh)],
+        },
     ];
 
     [Theory, MemberData(nameof(Various))]

@@ -113,4 +113,22 @@ public class FeedbackTrainingTests
         Assert.Contains("Use that checkpoint", Assert.Throws<FeatureStoreException>(() => new StoreSource(store, tiny.Backbone with { Sha256 = new string('c', 64) })).Message);
         Assert.Throws<FeatureStoreException>(() => TrainHead.Run(new StoreSource(store, tiny.Backbone), new(Head("all"), Quick), folder["head"]));
     }
+
+    [Fact]
+    public void A_store_that_lacks_blocks_is_refused_with_all_of_them_and_the_command_that_makes_them()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var head = Head("bottleneck");
+        Extract.Run(tiny.Backbone, Items, Request(head) with { T = [50], Blocks = [4, 7], StoredAs = DType.Float16, Seed = 3 }, folder["store"], new() { BatchSize = 20 });
+        using var store = FeatureStore.Open(folder["store"]);
+
+        var error = Assert.Throws<FeatureStoreException>(() => TrainHead.Run(new StoreSource(store, tiny.Backbone), new(head, Quick), folder["head"]));
+
+        var lacking = head.FirstPassBlocks.Except([4, 7]).ToList();
+        Assert.True(lacking.Count > 1);
+        Assert.All(lacking, block => Assert.Contains($"t=50, block {block}, pool 0", error.Message));
+        Assert.Contains($"diffract extract --model CKPT --data DIR --t 50 --blocks {string.Join(',', head.FirstPassBlocks)} --pool 0 --size 16x16 --precision fp32 --store-as fp16 --seed 3 --out STORE", error.Message);
+    }
 }

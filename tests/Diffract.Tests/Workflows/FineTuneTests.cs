@@ -3,6 +3,7 @@ using Diffract.Diffusion;
 using Diffract.Features;
 using Diffract.Heads;
 using Diffract.Models;
+using Diffract.Nn;
 using Diffract.Optim;
 using Diffract.Tests.Heads;
 using Diffract.Torch;
@@ -125,6 +126,97 @@ public class FineTuneTests
         }
         Assert.Equal(20, result.Test.Pictures);
         Assert.False(Directory.Exists(folder["out/run"]));
+    }
+
+    static FeedbackHeadConfig WithFeedback(string layers = "C_B_R", params int[] first) => new()
+    {
+        Net = TinyNet.Config, ReadBlocks = [7], FirstReadBlocks = first, Feedback = FeedbackConfig.Of(FeedbackStrategy.Parse("6-4,8-2"), new UNetLayout(TinyNet.Config)) with { Layers = FeedbackConfig.ParseLayers(layers) },
+        Reader = new AttentionConfig { Dim = 16, Heads = 2, Depth = 1, Tokens = new TokenConfig.Projected(4) },
+    };
+
+    // As the released code has it: the first pass without gradients, then the second one from the net's input on, with them.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Gradients_of_a_net_with_feedback_are_those_of_a_second_pass_that_begins_anew(bool recompute)
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var backbone = Backbone(folder);
+        var config = WithFeedback(first: [2, 6]);
+        var tuning = new BackboneTuning(backbone, 7, new() { Recompute = recompute });
+        var (items, request) = (ExtractItems.Of(TinyNet.Pictures(40, 20)), Features with { Blocks = config.FirstPassBlocks, Pools = [0] });
+        using var source = new LiveSource(backbone, items, request, new(), tuning: tuning);
+        var inputs = source.Complete(config, null, null);
+        using var store = ParameterStore.New();
+        Torch.Torch.ManualSeed(5);
+        var head = inputs.Head.Build(store.Root);
+        head.Attach(source.Net);
+        store.RequireGrad(true);
+        var all = store.Parameters.Concat(tuning.State).ToList();
+        var labels = Tensor.From<long>([0, 1, 2, 3]);
+        Dictionary<string, float[]> Gradients(Tensor logits)
+        {
+            all.ForEach(pair => pair.Value.ClearGrad());
+            Aten.CrossEntropy(logits, labels).Backward();
+            return all.Where(pair => pair.Value.Grad is not null).ToDictionary(pair => pair.Key, pair => pair.Value.Grad!.ToArray<float>());
+        }
+        var rows = new LivePictures(items, source.Request, workers: 1).Load([.. Enumerable.Range(0, 4).Select(row => new RowLook(row, default, 0))], [4]).Single();
+
+        var ours = Gradients(head.Forward(source.Maps(inputs, rows), training: false));
+
+        using var diffusion = new GaussianDiffusion(NoiseSchedule.Named("linear"));
+        var (x, steps, _) = new FeatureExtractor(tuning.Net, diffusion, source.Request).Noised(rows.X0, rows.Noise, 50);
+        IReadOnlyDictionary<int, Tensor> first;
+        using (GradMode.Off())
+        {
+            first = tuning.Net.ForwardFeatures(x, steps, [2, 6, 8]);
+        }
+        var layers = new FeedbackLayers(store.Root["feedback_layers"], config.Feedback, tuning.Net.Layout);
+        var fed = config.Feedback.Pairs.Select((pair, i) => layers.Forward(i, first[pair.From], training: false)).ToList();
+        Tensor? second = null;
+        tuning.Net.Run(x, steps, null, 7, (b, h) =>
+        {
+            foreach (var (i, _) in config.Feedback.Pairs.Index().Where(pair => pair.Item.To == b))
+            {
+                h = h + Aten.UpsampleBilinear2d(fed[i], h.Size(2), h.Size(3));
+            }
+            if (b == 7) { second = h.Alias().Keep(); }
+            return h;
+        });
+        var reader = (AttentionHead)((FeedbackHeadConfig)inputs.Head).Reader.Build(store.Root);
+        using var read = second!;
+        var expected = Gradients(reader.Forward([[(2, first[2]), (6, first[6]), (7, second!)]], training: false));
+
+        Assert.Equal(expected.Keys.Order(), ours.Keys.Order());
+        Assert.Contains("input_blocks.0.0.weight", ours.Keys);
+        Assert.All(expected, pair => Assert.True(pair.Value.Zip(ours[pair.Key]).Max(v => Math.Abs(v.First - v.Second)) <= 1e-4 * pair.Value.Max(Math.Abs) + 1e-7, pair.Key));
+    }
+
+    [Fact]
+    public void A_net_and_its_feedback_are_trained_together_and_used_as_they_were_tested()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        var config = WithFeedback();
+        HeadResult result;
+        using (var backbone = Backbone(folder))
+        {
+            result = FineTune.Run(backbone, ExtractItems.Of(TinyNet.Pictures(40, 20)), Features with { Blocks = config.FirstPassBlocks, Pools = [0] }, new(), new() { LayerDecay = 0.75 },
+                new(config, Quick with { Epochs = 2 }), folder["out"]);
+        }
+
+        using var head = TrainedHead.Open(folder["out/head.safetensors"]);
+        using var tuned = Diffract.Workflows.Backbone.Open(folder["out/model.safetensors"], lastBlock: head.DeepestBlock);
+        Extract.Run(tuned, ExtractItems.Of(TinyNet.Pictures(40, 20)), Features with { Blocks = config.FirstPassBlocks, Pools = [0] }, folder["store"]);
+        using var store = FeatureStore.Open(folder["store"]);
+        Assert.Equal(result.Test.Top1Hits, EvaluateHead.Test(head, store, averageLooks: false, backbone: tuned).Score.Top1Hits);
+        var (before, after) = (Weights(folder["base.safetensors"]), Weights(folder["out/model.safetensors"]));
+        foreach (var (name, values) in before)
+        {
+            var trained = tuned.Net.Layout.BlockOf(name) <= 7;                             // block 8 feeds back, in the first pass, which gives no gradients
+            Assert.True(trained == !values.AsSpan().SequenceEqual(after[name]), $"{name} has {(trained ? "not " : "")}changed");
+        }
     }
 
     [Fact]

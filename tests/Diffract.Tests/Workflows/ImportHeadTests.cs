@@ -2,6 +2,7 @@ using Diffract.Diffusion;
 using Diffract.Features;
 using Diffract.Heads;
 using Diffract.Models;
+using Diffract.Nn;
 using Diffract.Tests.Checkpoints;
 using Diffract.Torch;
 using Diffract.Workflows;
@@ -61,7 +62,71 @@ public class ImportHeadTests
     {
         using var head = CheckpointFile.Open(Golden.PathOf("difeed_e2e_bottleneck", "head.pt"));
 
-        Assert.Contains("0 under 'model_feedback'", Assert.Throws<CheckpointException>(() => ReleasedHead.WithFeedback(head)).Message);
+        Assert.Contains("0 under 'model_feedback'", Assert.Throws<CheckpointException>(() => ReleasedHead.WithFeedback(head, [0])).Message);
+    }
+
+    // The released code keeps the steps in its list's order, and pairs maps, which come in the net's order, with its list of blocks.
+    [Fact]
+    public void Lists_that_are_not_ascending_mean_what_they_mean_in_the_released_code()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var items = ExtractItems.Of(TinyNet.Pictures());
+        Extract.Run(tiny.Backbone, items, TinyNet.Request with { Blocks = [5, 6], Pools = [0] }, folder["store"], new ExtractOptions());
+        using var store = FeatureStore.Open(folder["store"]);
+        Torch.Torch.ManualSeed(2);
+        var reader = new AttentionConfig { Dim = 8, Heads = 2, Depth = 1, Tokens = new TokenConfig.Projected(8) };
+        var classes = store.Manifest.ClassNames.Count;
+        using var weights = ParameterStore.New();
+        FeatureSpec[] blocks = [new(5, 64, 8, 8), new(6, 64, 8, 8)];
+        var straight = (reader with { Ts = [50, 200], Blocks = blocks, Classes = classes }).Build(weights.Root);
+        // As if it had been trained with --t_list 200 50 --first_fw_b_list 6 5: tokeniser 6 has seen block 5, and the first columns of the last layer step 200.
+        var saved = weights.All.Select(pair => pair.Key switch
+        {
+            "head.weight" => Aten.Cat([pair.Value.Narrow(1, 8, 8), pair.Value.Narrow(1, 0, 8)], 1).ToEntry("model_head.module." + pair.Key),
+            var name => pair.Value.ToEntry("model_head.module." + name.Replace("pre_layer.5.", "pre_layer.x.").Replace("pre_layer.6.", "pre_layer.5.").Replace("pre_layer.x.", "pre_layer.6.")),
+        });
+        using (GradMode.Off())
+        {
+            SafetensorsWriter.Write(folder["latest.pth"], saved.ToList(), new Dictionary<string, string>());
+        }
+
+        ImportHead.Run(folder["latest.pth"], reader, store, [200, 50], [6, 5], folder["head.safetensors"]);
+
+        using var imported = TrainedHead.Open(folder["head.safetensors"]);
+        using var off = GradMode.Off();
+        var maps = new[] { 50, 200 }.SelectMany(t => blocks.Select(b => new FeatureKey(t, b.Block))).ToDictionary(key => key, _ => Aten.Randn([3, 64, 8, 8]));
+        Assert.Equal(straight.Forward(maps, training: false).ToArray<float>(), imported.Head.Forward(maps, training: false).ToArray<float>());
+    }
+
+    // A head without Insert_CLS_Token has a CLS token in the file all the same; the list's first block lies before the decoder, so that its layers are never used.
+    [Fact]
+    public void What_the_released_code_saves_and_does_not_use_is_left_out()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var weights = ParameterStore.New();
+        var layout = tiny.Net.Layout;
+        var reader = AttentionConfig.FromLayerString("Use_CLS_Token:True:8,Attention:8:2:4:1,FullyPool") with { Tokens = new TokenConfig.Projected(4) };
+        var config = new FeedbackHeadConfig { Net = TinyNet.Config, ReadBlocks = [7], FirstReadBlocks = [5], Reader = reader, Feedback = FeedbackConfig.Of(FeedbackStrategy.Parse("6,8"), layout) };
+        var whole = config.Complete([50], [.. config.FirstPassBlocks.Select(b => FeatureSpec.Of(layout, b, 16, 16))], 10);
+        whole.Build(weights.Root);
+        var head = weights.All.Where(pair => !pair.Key.StartsWith("feedback_layers.")).Select(pair => pair.Value.ToEntry("model_head." + pair.Key));
+        var fed = weights.All.Where(pair => pair.Key.StartsWith("feedback_layers.")).Select(pair => pair.Key.Split('.', 3) is var name ? pair.Value.ToEntry($"model_feedback.{int.Parse(name[1]) + 1}.{name[2]}") : null!);
+        using (GradMode.Off())
+        {
+            SafetensorsWriter.Write(folder["latest.pth"],
+            [
+                .. head, .. fed, Aten.Zeros([1, 1, 8]).ToEntry("model_head.intra_inter_block_attention.cls_token"), Aten.Zeros([64, 64, 1, 1]).ToEntry("model_feedback.0.0.weight"),
+            ], new Dictionary<string, string>());
+        }
+
+        var understood = ImportHead.Run(folder["latest.pth"], config, Request with { T = [50], Blocks = [7], Height = 16, Width = 16 }, tiny.Backbone, Classes, folder["head.safetensors"],
+            new ReleasedLists([50], [7]) { Feedback = [5, 6, 8] });
+
+        Assert.Equal(whole.ParameterCount(), understood.ParameterCount());
     }
 
     static UNetConfig Config(Golden golden) => UNetConfig.Parse(golden.Description.GetProperty("create_model"), "create_model");

@@ -113,6 +113,34 @@ public class LiveSourceTests
         Assert.Equal("a new draw each epoch", (string?)result.Features["training"]!["noise"]);
     }
 
+    // Other pools, steps and blocks: one pass of the net serves both, and none has any influence on the other.
+    [Fact]
+    public void Heads_trained_together_from_live_pictures_end_as_they_end_alone()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        PlannedHead[] heads =
+        [
+            new("linear", new(Linear, Quick) { T = [50], Blocks = [4] }),
+            new("attention", new(new AttentionConfig { Dim = 16, Heads = 2, Depth = 1, Tokens = new TokenConfig.Projected(2) }, Quick with { LearningRates = [1e-3] })),
+        ];
+        using (var together = Source(tiny))
+        {
+            TrainHeads.Run(together, heads, folder["together"]);
+        }
+
+        foreach (var head in heads)
+        {
+            using var alone = Source(tiny);
+            TrainHead.Run(alone, head.Request, folder[head.Name]);
+
+            using var a = CheckpointFile.Open(folder[$"together/{head.Name}/head.safetensors"]);
+            using var b = CheckpointFile.Open(folder[$"{head.Name}/head.safetensors"]);
+            Assert.All(a.Tensors, pair => Assert.Equal(pair.Value.ToTensor().To(DType.Float32).ToArray<float>(), b.Tensors[pair.Key].ToTensor().To(DType.Float32).ToArray<float>()));
+        }
+    }
+
     [Fact]
     public void Live_training_stopped_and_started_again_ends_with_the_same_bytes()
     {

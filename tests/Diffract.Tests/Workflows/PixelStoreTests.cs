@@ -18,6 +18,7 @@ public class PixelStoreTests
         using var store = PixelStore.Make(ExtractItems.Of(set), 16, folder["pixels"]);
         var result = TrainHead.Run(store, PixelStore.Request(16), folder["head"]);
 
+        Assert.Equal(16, PixelStore.SideOf(store));
         Assert.Equal(79, store.Rows);
         Assert.Equal(whole.Items[7].Path, Assert.Single(store.Manifest.Failures).Path);
         Assert.Equal(whole.Items[8].Path, store.ReadRows().ElementAt(7).File);
@@ -38,6 +39,7 @@ public class PixelStoreTests
         using var tiny = new TinyNet();
         var items = ExtractItems.Of(TinyNet.Pictures());
         Extract.Run(tiny.Backbone, items, TinyNet.Request, folder["store"]);
+        using (var features = FeatureStore.Open(folder["store"])) { Assert.Null(PixelStore.SideOf(features)); }
         var before = TemporaryFolder.Contents(folder["store"]);
 
         var refused = Assert.Throws<FeatureStoreException>(() => PixelStore.Make(items, 16, folder["store"]));

@@ -205,7 +205,7 @@ public class TrainHeadTests
         var error = Assert.Throws<FeatureStoreException>(() => EvaluateHead.Run(trained, other));
 
         Assert.Contains("lacks 3 of 4 maps that are needed: t=50, block 5, pool 4; t=200, block 4, pool 4; t=200, block 5, pool 4. It holds t 50, blocks 4,", error.Message);
-        Assert.EndsWith("diffract extract --model CKPT --data DIR --t 50,200 --blocks 4,5 --pool 4 --out STORE", error.Message);
+        Assert.EndsWith("diffract extract --model CKPT --data DIR --t 50,200 --blocks 4,5 --pool 4 --size 16x16 --precision fp32 --out STORE", error.Message);
     }
 
     [Fact]
@@ -219,7 +219,7 @@ public class TrainHeadTests
         var block = Assert.Throws<FeatureStoreException>(() => TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, Quick) { Blocks = [3] }, folder["b"]));
 
         Assert.Contains("Extract with --pool 3", pool.Message);
-        Assert.Contains("it holds t 50,200, blocks 4,5", block.Message);
+        Assert.Contains("lacks 2 of 2 maps that are needed: t=50, block 3, pool 1; t=200, block 3, pool 1. It holds t 50,200, blocks 4,5", block.Message);
     }
 
     [Fact]

@@ -9,7 +9,7 @@ static class HeadCost
     public static long Forward(HeadConfig head) => head switch
     {
         LinearConfig linear => Chain([linear.Inputs, .. linear.Hidden.Select(width => (long)width), linear.Classes]),
-        AttentionConfig attention => attention.Ts.Count * (Tokeniser(attention) + Transformer(attention)) + (long)attention.Dim * attention.Ts.Count * attention.Classes,
+        AttentionConfig attention => attention.Ts.Count * (Tokeniser(attention) + attention.Shapes().Sum(step => Layer(step.Layer, step.Before)) + attention.Output.Width * attention.Classes),
         CnnConfig cnn => cnn.Ts.Count * cnn.Blocks.Sum(block => Convolutions(cnn, block)) + cnn.Inputs * cnn.Classes,
         _ => throw new ArgumentException($"the multiply-adds of a head of kind {head.Kind} are not known"),
     };
@@ -29,19 +29,17 @@ static class HeadCost
 
     static long Chain(long[] widths) => widths.Zip(widths.Skip(1), (a, b) => a * b).Sum();
 
-    static long Tokens(AttentionConfig head, FeatureSpec block) => head.Tokens switch
-    {
-        TokenConfig.Projected tokens => (long)Math.Min(tokens.Size, block.Height) * Math.Min(tokens.Size, block.Width),
-        TokenConfig.Pooled tokens => (long)(block.Height / tokens.Kernel) * (block.Width / tokens.Kernel),
-        _ => 0,
-    };
-
-    static long Tokeniser(AttentionConfig head) => head.Tokens is TokenConfig.Projected ? head.Blocks.Sum(block => Tokens(head, block) * block.Channels * head.Dim) : 0;
+    static long Tokeniser(AttentionConfig head) => head.Tokens is TokenConfig.Projected ? head.Blocks.Sum(block => head.TokensOf(block) * block.Channels * head.Dim) : 0;
 
     // Queries, keys, values and the projection 4 d^2 a token, the MLP 2 ratio d^2; similarities and weighted sums 2 d a pair of tokens.
-    static long Transformer(AttentionConfig head)
+    static long Layer(TokenLayer layer, TokenShape x)
     {
-        var (tokens, d) = (1 + head.Blocks.Sum(block => Tokens(head, block)), (long)head.Dim);
-        return head.Depth * (tokens * d * (4 * d + 2 * (long)(head.MlpRatio * d)) + 2 * tokens * tokens * d);
+        var (tokens, d) = (x.Tokens ?? 1, x.Width);
+        return layer switch
+        {
+            TokenLayer.Transformer blocks => blocks.Depth * (tokens * d * (4 * d + 2 * (long)(blocks.MlpRatio * d)) + 2 * tokens * tokens * d),
+            TokenLayer.Dense dense => tokens * d * dense.Width,
+            _ => 0,
+        };
     }
 }

@@ -55,9 +55,10 @@ public sealed record RecipeRow
     public required RecipeFeatures Features { get; init; }
     public required RecipeTraining Training { get; init; }
     public RecipeNeighbours Neighbours { get; init; } = new();
-    public RecipeFeedback Feedback { get; init; } = new();
-    /// <summary>For fine-tuning: a block's learning rate over that of the block after it.</summary>
-    public double LayerDecay { get; init; } = 1;
+    /// <summary>Of rows of method feedback, and of fine-tuned ones that name it; null: none.</summary>
+    public RecipeFeedback? Feedback { get; init; }
+    /// <summary>For fine-tuning: a block's learning rate over that of the block after it; null: as the training recipe has it.</summary>
+    public double? LayerDecay { get; init; }
     /// <summary>Steps, blocks and pools to choose among on held-out training pictures; null: nothing is chosen.</summary>
     public RecipeChoice? Choose { get; init; }
     /// <summary>What the source says, by name of the data set.</summary>
@@ -71,8 +72,11 @@ public sealed record RecipeRow
     /// <summary>True where features are computed once and kept: for DifFeed the maps of its first pass.</summary>
     public bool ReadsStore => Method != RecipeMethod.FineTune && !Features.Fresh;
 
+    /// <summary>The list of training pictures that the row is trained on; null: it is not trained, or its pictures are not listed.</summary>
+    internal TrainSubset.Listed? List => Method == RecipeMethod.Neighbours ? null : Training.Subset as TrainSubset.Listed;
+
     /// <summary>True where an epoch of training runs the net, so that learning rate and weight decay are chosen only where the row names several.</summary>
-    public bool RunsNet => !ReadsStore || Method == RecipeMethod.Feedback;
+    public bool RunsNet => !ReadsStore || Feedback is not null;
 
     /// <summary>Sets of maps that the row may read: one, or those it chooses among.</summary>
     public IEnumerable<FeatureUse> Uses(UNetLayout layout)
@@ -84,8 +88,8 @@ public sealed record RecipeRow
 
     /// <summary>The maps that a store keeps for a use: those that are read, or with feedback the whole ones of the first pass.</summary>
     /// <exception cref="ArgumentException">The net lacks a block that feeds back.</exception>
-    internal FeatureUse Kept(FeatureUse use, UNetLayout layout) => Method != RecipeMethod.Feedback ? use
-        : use with { Blocks = FeedbackExtractor.FirstPassBlocks(Feedback.On(layout), layout, use.Blocks), Pool = 0 };
+    internal FeatureUse Kept(FeatureUse use, UNetLayout layout) => Feedback is not { } feedback ? use
+        : use with { Blocks = FeedbackExtractor.FirstPassBlocks(feedback.On(layout), layout, use.Blocks), Pool = 0 };
 
     /// <summary>The row's head for some maps of a net, classes and maps yet to be filled in; null for nearest neighbours.</summary>
     /// <param name="use">Its pool holds for linear heads and MLPs that do not tell theirs.</param>
@@ -97,6 +101,7 @@ public sealed record RecipeRow
         {
             var side = Features.Size ?? layout.Config.ImageSize;
             head = new NamedHead(name, Training.Recipe).Config(use.T.Count, [.. use.Blocks.Select(block => FeatureSpec.Of(layout, block, side, side))], Math.Max(1, use.Pool));
+            head = Method == RecipeMethod.FineTune ? FineTuneRecipes.Head(Training.Recipe, head) : head;
         }
         return head is LinearConfig linear && Choose?.Pools is not null && use.Pool > 0 ? linear with { Pool = use.Pool } : head;
     }
@@ -106,7 +111,32 @@ public sealed record RecipeRow
     internal HeadConfig TrainedFor(FeatureUse use, UNetLayout layout)
     {
         var head = HeadFor(use, layout)!;
-        return Method != RecipeMethod.Feedback ? head : new FeedbackHeadConfig { Net = layout.Config, Feedback = Feedback.On(layout), Reader = head, ReadBlocks = use.Blocks };
+        return Feedback is not { } feedback ? head : new FeedbackHeadConfig { Net = layout.Config, Feedback = feedback.On(layout), Reader = head, ReadBlocks = use.Blocks };
+    }
+
+    /// <summary>How the row is trained: as its training recipe says for its method, but for what it says itself.</summary>
+    /// <param name="head">Null for nearest neighbours.</param>
+    internal HeadRecipe RecipeFor(HeadConfig? head, ulong seed)
+    {
+        var attention = head is not null and not LinearConfig;
+        var known = (Method, Feedback) switch
+        {
+            (RecipeMethod.FineTune, null) => FineTuneRecipes.Get(Training.Recipe, attention).Recipe,
+            (RecipeMethod.FineTune, _) => FineTuneRecipes.Feedback(Training.Recipe).Recipe,
+            (_, not null) => HeadRecipes.Feedback(Training.Recipe),
+            _ => HeadRecipes.Get(Training.Recipe, attention),
+        };
+        return Training.Changed(RunsNet ? known.WithoutChoice() : known) with { Seed = seed };
+    }
+
+    /// <summary>How the net of a fine-tuned row is trained.</summary>
+    internal TuningConfig Tuning
+    {
+        get
+        {
+            var known = FineTuneRecipes.Get(Training.Recipe, attention: true).Tuning;
+            return known with { LayerDecay = LayerDecay ?? known.LayerDecay, Precision = Features.Precision };
+        }
     }
 
     /// <summary>The pool that the row's head or neighbours need; 0: whole maps.</summary>
@@ -157,17 +187,12 @@ public sealed record RecipeTraining
     /// <summary>Which training pictures; null: all.</summary>
     public TrainSubset? Subset { get; init; }
 
-    /// <param name="choose">False takes one learning rate and weight decay where the row names none.</param>
-    public HeadRecipe For(HeadConfig? head, ulong seed, bool choose)
+    /// <summary>A way to train with what is changed of it.</summary>
+    public HeadRecipe Changed(HeadRecipe known) => known with
     {
-        var known = head is FeedbackHeadConfig ? HeadRecipes.Feedback(Recipe) : HeadRecipes.Get(Recipe, attention: head is not null and not LinearConfig);
-        known = choose ? known : known.WithoutChoice();
-        return known with
-        {
-            LearningRates = LearningRates ?? known.LearningRates, WeightDecays = WeightDecays ?? known.WeightDecays,
-            Epochs = Epochs ?? known.Epochs, BatchSize = BatchSize ?? known.BatchSize, Accumulate = Accumulate ?? known.Accumulate, Seed = seed,
-        };
-    }
+        LearningRates = LearningRates ?? known.LearningRates, WeightDecays = WeightDecays ?? known.WeightDecays,
+        Epochs = Epochs ?? known.Epochs, BatchSize = BatchSize ?? known.BatchSize, Accumulate = Accumulate ?? known.Accumulate,
+    };
 }
 
 /// <summary>How neighbours vote.</summary>
@@ -189,7 +214,7 @@ public sealed record RecipeFeedback
 
     /// <exception cref="ArgumentException">The net lacks a block that is named, or the layers are none.</exception>
     internal FeedbackConfig On(UNetLayout layout) =>
-        FeedbackConfig.Of(FeedbackStrategy.Parse(Blocks is null ? Strategy : string.Join(',', Blocks)), layout) with { Layers = FeedbackConfig.ParseLayers(Layers) };
+        FeedbackConfig.Of(FeedbackStrategy.Parse(Blocks is null ? Strategy : string.Join(',', Blocks)), layout) with { Layers = FeedbackConfig.ParsePlainLayers(Layers) };
 }
 
 /// <summary>Steps, blocks and pools of which each is tried with each; null: the row's own.</summary>

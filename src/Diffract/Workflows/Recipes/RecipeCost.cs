@@ -25,9 +25,9 @@ static class RecipeCost
                 head += (double)train * pictures.Test * block.OutChannels * Math.Max(1, use.Pool * use.Pool);
                 continue;
             }
-            var training = row.Training.For(complete, 0, choose: !row.RunsNet);
+            var training = row.RecipeFor(complete, 0);
             var work = Training(complete, training, train) + (double)pictures.Test * HeadCost.Forward(complete);
-            (head, parameters) = (head + work, complete.ParameterCount() + (row.Method is RecipeMethod.Feedback ? row.Feedback.On(layout).ParameterCount(layout) : 0));
+            (head, parameters) = (head + work, complete.ParameterCount() + (row.Feedback?.On(layout).ParameterCount(layout) ?? 0));
             net += Passes(row, use, layout) * ((double)train * training.Epochs) + (double)pictures.Test * Forward(row, use, layout);
         }
         return new(net * recipe.Seeds.Count, head * recipe.Seeds.Count, parameters);
@@ -42,17 +42,11 @@ static class RecipeCost
     }
 
     // Multiply-adds of the net for one picture in one epoch, beside what a store keeps.
-    static double Passes(RecipeRow row, FeatureUse use, UNetLayout layout) => row.Method switch
-    {
-        RecipeMethod.FineTune => 3 * Pass(row, layout, use.Blocks[^1]) * use.T.Count,
-        RecipeMethod.Feedback => Forward(row, use, layout) + 2 * Pass(row, layout, use.Blocks[^1]) * use.T.Count,
-        _ => Forward(row, use, layout),
-    };
+    static double Passes(RecipeRow row, FeatureUse use, UNetLayout layout) =>
+        Forward(row, use, layout) + (row.Method is RecipeMethod.FineTune or RecipeMethod.Feedback ? 2 * Pass(row, layout, use.Blocks[^1]) * use.T.Count : 0);
 
     static double Forward(RecipeRow row, FeatureUse use, UNetLayout layout) =>
-        ((row.RunsNet ? Pass(row, layout, use.Blocks[^1]) : 0) + (row.Method == RecipeMethod.Feedback && !row.ReadsStore ? FirstPass(row, use, layout) : 0)) * use.T.Count;
+        ((row.RunsNet ? Pass(row, layout, use.Blocks[^1]) : 0) + (row.Feedback is { } feedback && !row.ReadsStore ? Pass(row, layout, feedback.On(layout).Deepest(use.Blocks)) : 0)) * use.T.Count;
 
     static double Pass(RecipeRow row, UNetLayout layout, int block) => PassCost.MultiplyAdds(layout, block, row.Features.Size ?? layout.Config.ImageSize, row.Features.Size ?? layout.Config.ImageSize);
-
-    static double FirstPass(RecipeRow row, FeatureUse use, UNetLayout layout) => Pass(row, layout, row.Feedback.On(layout).Deepest(use.Blocks));
 }

@@ -80,9 +80,25 @@ public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnl
         return text.ToString();
     }
 
+    /// <summary>What a folder holds of it already, and the time of the rows that remain; null where it holds nothing.</summary>
+    public string? Done(string folder)
+    {
+        if (!Directory.Exists(folder)) { return null; }
+        var rows = Rows.Select(row => (Row: row, Done: RunRecipe.SeedsDone(folder, row.Job, Recipe), IsOther: RunRecipe.Differences(folder, row.Job, Recipe).Count > 0)).ToList();
+        string Name(RecipeJob job) => Recipe.Data.Count > 1 ? $"'{job.Row.Name}' of {job.Data.Name}" : $"'{job.Row.Name}'";
+        var left = rows.Sum(row => row.Row.Seconds * (1 - (double)row.Done / Recipe.Seeds.Count));
+        IEnumerable<string> parts =
+        [
+            $"{rows.Count(row => row.Done == Recipe.Seeds.Count)} of {rows.Count} rows are done in {folder}",
+            .. rows.Where(row => row.Done > 0 && row.Done < Recipe.Seeds.Count).Select(row => $"{row.Done} of {Recipe.Seeds.Count} seeds of {Name(row.Row.Job)}"),
+            .. rows.Where(row => row.IsOther).Select(row => $"{Name(row.Row.Job)} is there as it was defined otherwise, which `run` refuses"),
+        ];
+        return $"{string.Join("; ", parts)}. The rows that remain: {ExtractEstimate.Span(left)}.";
+    }
+
     static StoreEstimate Store(StorePlan store, RecipePlan plan, MachineRate rate)
     {
-        var pictures = plan.Pictures[store.Data.Name].Train + plan.Pictures[store.Data.Name].Test;
+        var pictures = store.PicturesOf(plan.Pictures[store.Data.Name]);
         var work = (double)pictures * store.MultiplyAdds(plan.Layout);
         return new(store, pictures, work, rate.Seconds(work, store.Request.Precision, 0), pictures * store.Bytes(plan.Layout));
     }

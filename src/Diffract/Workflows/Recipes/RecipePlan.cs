@@ -63,7 +63,10 @@ public sealed record RecipePlan(Recipe Recipe, UNetLayout Layout, IReadOnlyDicti
     }
 
     /// <summary>The store with the maps of one use.</summary>
-    public StorePlan StoreOf(RecipeJob job, FeatureUse use, ulong seed) => Stores.First(store => store.Serves(job.Data, SubsetOf(job.Data, seed), job.Row.Features, job.Row.Kept(use, Layout), Layout));
+    public StorePlan StoreOf(RecipeJob job, FeatureUse use, ulong seed) => Stores.First(store => store.Serves(job.Data, SubsetOf(job.Data, seed), job.Row, job.Row.Kept(use, Layout), Layout));
+
+    /// <summary>Bytes of the features that all rows keep.</summary>
+    public long KeptBytes => Stores.Sum(store => store.PicturesOf(Pictures[store.Data.Name]) * store.Bytes(Layout));
 
     /// <summary>The head of a use, complete for the store's maps; null for nearest neighbours.</summary>
     public static HeadConfig? Complete(RecipeRow row, FeatureUse use, UNetLayout layout, int classes)

@@ -80,19 +80,20 @@ static class RecipeSections
         return read;
     }
 
-    public static RecipeFeedback Feedback(RecipeFields? fields)
+    /// <summary>Null where the row has no feedback: a fine-tuned one has it where it says so.</summary>
+    public static RecipeFeedback? Feedback(RecipeFields? fields, RecipeMethod method)
     {
         var standard = new RecipeFeedback();
-        if (fields is null) { return standard; }
+        if (fields is null) { return method == RecipeMethod.Feedback ? standard : null; }
         var read = new RecipeFeedback
         {
             Strategy = fields.Text("strategy") ?? standard.Strategy,
             Blocks = fields.Node("blocks") is null ? null : Ascending(fields, "blocks", 1, 999), Layers = fields.Text("layers") ?? standard.Layers,
         };
         Checked(fields, "strategy", () => FeedbackStrategy.Parse(read.Strategy));
-        Checked(fields, "layers", () => FeedbackConfig.ParseLayers(read.Layers));
+        Checked(fields, "layers", () => FeedbackConfig.ParsePlainLayers(read.Layers));
         fields.End();
-        return read;
+        return method is RecipeMethod.Feedback or RecipeMethod.FineTune ? read : null;
     }
 
     static void Checked(RecipeFields fields, string key, Func<object> parse)

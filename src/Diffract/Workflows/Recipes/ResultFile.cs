@@ -43,6 +43,7 @@ public static class ResultFile
             var whole = json.DeepClone().AsObject();
             whole["test"] = score.DeepClone();
             whole["kind"] = json["head"]!["kind"]!.DeepClone();
+            whole["outcomes"] ??= "";                                                      // none: what lies in its folder is another result's
             return [whole];
         }
         return json["test"] is not null ? [json] : throw new FormatException("it has no test, lines or score");
@@ -69,7 +70,7 @@ public static class ResultFile
             one["choice"] = result.Result["choice"]?.DeepClone();
             return (JsonNode)one;
         })]);
-        foreach (var key in new[] { "parameters", "trainPictures", "trainedOn", "averagedLooks", "testSha256", "noise", "t", "block", "pool", "splits", "head", "recipe", "features" })
+        foreach (var key in new[] { "parameters", "trainPictures", "trainedOn", "averagedLooks", "testSha256", "outcomes", "noise", "t", "block", "pool", "splits", "head", "recipe", "features" })
         {
             if (first[key] is { } value) { row[key] = value.DeepClone(); }
         }
@@ -80,7 +81,7 @@ public static class ResultFile
     {
         SeedScore[] seeds = [.. row["seeds"]!.AsArray().Select(one => new SeedScore((ulong)one!["seed"]!, (long)one["pictures"]!, (long)one["top1Hits"]!, (double)one["top1"]!, (double)one["low"]!, (double)one["high"]!,
             (long)one["top5Hits"]!, (double)one["top5"]!, one["chosen"]?.DeepClone(), (string?)one["folder"]))];
-        var outcomes = Path.Combine(folder, seeds[0].Folder ?? "", PictureOutcomes.File);
+        var outcomes = Path.Combine(folder, seeds[0].Folder ?? "", Path.GetFileName((string?)row["outcomes"] ?? PictureOutcomes.File));
         return new()
         {
             Name = (string)row["name"]!,

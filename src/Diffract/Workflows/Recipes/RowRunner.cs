@@ -73,7 +73,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         var deepest = head.Head is FeedbackHeadConfig feedback ? feedback.Deepest : use.Blocks[^1];
         using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, tunes ? DType.Float32 : row.Features.Precision, request.Device, tunes ? null : deepest);
         var features = Request(row.Features, use with { Blocks = head.Blocks! }, plan.Layout);
-        var tuning = tunes ? new BackboneTuning(backbone, use.Blocks[^1], new() { LayerDecay = row.LayerDecay, Precision = row.Features.Precision }) : null;
+        var tuning = tunes ? new BackboneTuning(backbone, use.Blocks[^1], row.Tuning) : null;
         using var source = new LiveSource(backbone, Items(job.Data, seed), features, new() { Crop = row.Features.Crop, Flip = row.Features.Flip }, request.Extract, request.Device, tuning);
         TrainHead.Run(source, head, at, report, cancellation);
     }
@@ -82,7 +82,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
     {
         var head = row.TrainedFor(use, plan.Layout);
         var blocks = head is FeedbackHeadConfig feedback ? feedback.FirstPassBlocks : use.Blocks;
-        return new(head, row.Training.For(head, seed, choose: !row.RunsNet)) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
+        return new(head, row.RecipeFor(head, seed)) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
     }
 
     static NeighboursRequest Neighbours(RecipeRow row, FeatureUse use) => new()
@@ -98,24 +98,36 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
 
     FeatureStore Open(StorePlan store, Action<Progress>? report)
     {
-        var at = Place(store);
+        var (at, pictures) = Place(store);
         if (_extracted.Add(store.Folder))
         {
             using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, store.Request.Precision, request.Device, store.Request.Blocks[^1]);
-            Extract.Run(backbone, Items(store.Data, store.Subset ?? 0), store.Request, at, request.Extract, request.Device, report, cancellation);
+            Extract.Run(backbone, pictures, store.Request, at, request.Extract, request.Device, report, cancellation);
         }
         return FeatureStore.Open(at);
     }
 
-    // A store that an earlier run made for other rows may hold these maps too.
-    string Place(StorePlan store)
+    // A store that an earlier run made for other rows may hold these maps too, of the same pictures or of all.
+    (string Folder, ExtractItems Pictures) Place(StorePlan store)
     {
-        var (at, beside) = (Path.Combine(folder, store.Folder), Path.GetDirectoryName(Path.Combine(folder, store.Folder))!);
-        return Directory.Exists(at) || !Directory.Exists(beside) ? at
-            : Directory.EnumerateDirectories(beside).Order(StringComparer.Ordinal).FirstOrDefault(other => Holds(other, store.Request)) ?? at;
+        var (at, beside, all) = (Path.Combine(folder, store.Folder), Path.GetDirectoryName(Path.Combine(folder, store.Folder))!, Items(store.Data, store.Subset ?? 0));
+        var wanted = store.Listed?.Narrow(all, seed: 0) ?? all;
+        if (Directory.Exists(at) || !Directory.Exists(beside))
+        {
+            return (at, wanted);
+        }
+        foreach (var pictures in (ExtractItems[])(store.Listed is null ? [all] : [wanted, all]))
+        {
+            if (Directory.EnumerateDirectories(beside).Order(StringComparer.Ordinal).FirstOrDefault(other => Holds(other, store.Request, pictures)) is { } other)
+            {
+                return (other, pictures);
+            }
+        }
+        return (at, wanted);
     }
 
-    static bool Holds(string store, FeatureRequest request) => File.Exists(Path.Combine(store, StoreManifest.File)) && StoreManifest.Read(store) is { Complete: true } manifest && manifest.Request.Holds(request);
+    static bool Holds(string store, FeatureRequest request, ExtractItems pictures) => File.Exists(Path.Combine(store, StoreManifest.File)) && StoreManifest.Read(store) is { Complete: true } manifest
+        && manifest.Request.Holds(request) && (string?)manifest.How["data"]!["listSha256"] == pictures.ListHash();
 
     ExtractItems Items(RecipeData data, ulong seed) => data.Share is { } share and < 1 ? items[data.Name].Fewer(share, seed) : items[data.Name];
 }

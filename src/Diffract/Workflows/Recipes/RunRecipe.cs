@@ -25,6 +25,7 @@ public static class RunRecipe
         var model = Model(request);                                                        // says what to do where the checkpoint is not there
         var items = Items(request);
         var plan = RecipePlan.Make(recipe, layout, Counts(recipe, items), request.Rows);
+        CheckRoom(request, plan);
         OutputFolder.Make(folder);
         CheckRun(folder, model, items);
         foreach (var job in plan.Jobs)
@@ -38,7 +39,7 @@ public static class RunRecipe
         {
             Action<Progress>? tell = report is null ? null : progress => report(progress with { Activity = $"{i + 1} of {plan.Jobs.Count}, {job.Row.Name}: {progress.Activity}" });
             var choice = runner.Choose(job, recipe.Seeds[0], tell);
-            var results = recipe.Seeds.Select(seed => (seed, Folder: $"{job.Folder}/seed-{seed}")).Select(one => (one.seed, (string?)one.Folder, runner.Run(job, one.seed, choice, one.Folder, tell))).ToList();
+            var results = recipe.Seeds.Select(seed => (seed, Folder: FolderOf(job, seed))).Select(one => (one.seed, (string?)one.Folder, runner.Run(job, one.seed, choice, one.Folder, tell))).ToList();
             var row = ResultFile.Row(job.Row.Name, job.Data.Name, job.Row.Paper.GetValueOrDefault(job.Data.Name), results);
             row["featureChoice"] = choice?.ToJson();
             rows.Add(row);
@@ -105,20 +106,44 @@ public static class RunRecipe
         WriteJson(path, mine);
     }
 
-    static void CheckRow(string folder, RecipeJob job, Recipe recipe)
+    static string FolderOf(RecipeJob job, ulong seed) => $"{job.Folder}/seed-{seed}";
+
+    /// <summary>Seeds of a row whose results a folder holds.</summary>
+    internal static int SeedsDone(string folder, RecipeJob job, Recipe recipe) => recipe.Seeds.Count(seed => File.Exists(Path.Combine(folder, FolderOf(job, seed), TrainHead.ResultFile)));
+
+    // Before anything is extracted.
+    static void CheckRoom(RunRequest request, RecipePlan plan)
     {
-        var path = Path.Combine(folder, job.Folder, RowFile);
+        if (request.KeepLimit is { } limit && plan.KeptBytes > limit * (1L << 30))
+        {
+            throw new RecipeException(FormattableString.Invariant($"features of recipe '{plan.Recipe.Name}' would take {ExtractEstimate.Size(plan.KeptBytes)}, more than --keep-limit {limit} GiB: ")
+                + $"{string.Join("; ", plan.Stores.Select(store => (Store: store, Bytes: store.PicturesOf(plan.Pictures[store.Data.Name]) * store.Bytes(plan.Layout))).OrderByDescending(one => one.Bytes).Take(3).Select(one => $"t {string.Join(",", one.Store.Request.T)}, blocks {string.Join(",", one.Store.Request.Blocks)} of {one.Store.Data.Name} {ExtractEstimate.Size(one.Bytes)}"))}. "
+                + "Run some rows (--rows), take fewer pictures (--limit), let rows draw noise afresh (--set features.noise=fresh), which keeps nothing, or give a larger limit.");
+        }
+    }
+
+    /// <summary>In what a row differs from the one of its name that a folder holds; empty where it holds none.</summary>
+    internal static IReadOnlyList<string> Differences(string folder, RecipeJob job, Recipe recipe) => Path.Combine(folder, job.Folder, RowFile) is var path && File.Exists(path)
+        ? StoreManifest.Differences(Definition(job, recipe), JsonNode.Parse(File.ReadAllBytes(path))) : [];
+
+    static JsonObject Definition(RecipeJob job, Recipe recipe)
+    {
         var mine = job.Row.Json.DeepClone().AsObject();
         mine.Remove("paper");
         mine["share"] = job.Data.Share;
         if (job.Row.Training.Subset is TrainSubset.Listed list) { mine["listSha256"] = list.Sha256; }
         if (job.Row.Choose is not null) { mine["chosenWithSeed"] = recipe.Seeds[0]; }
-        if (File.Exists(path) && StoreManifest.Differences(mine, JsonNode.Parse(File.ReadAllBytes(path))) is { Count: > 0 } differences)
+        return mine;
+    }
+
+    static void CheckRow(string folder, RecipeJob job, Recipe recipe)
+    {
+        if (Differences(folder, job, recipe) is { Count: > 0 } differences)
         {
             throw new RecipeException($"{Path.Combine(folder, job.Folder)} holds this row as it was defined otherwise: {string.Join("; ", differences.Take(4).Select(text => text.Replace(" in the store", " there")))}. Choose another --out, or delete that folder.");
         }
         Directory.CreateDirectory(Path.Combine(folder, job.Folder));
-        WriteJson(path, mine);
+        WriteJson(Path.Combine(folder, job.Folder, RowFile), Definition(job, recipe));
     }
 
     static void Write(string folder, Recipe recipe, JsonObject model, RecipePlan plan, JsonArray rows, bool isComplete) => WriteJson(Path.Combine(folder, ResultFile.Name), new JsonObject

@@ -20,6 +20,8 @@ public sealed record RunRequest
     public IReadOnlyCollection<string>? Rows { get; init; }
     /// <summary>At most so many pictures of each split; null: all.</summary>
     public int? Limit { get; init; }
+    /// <summary>GiB that features may take; null: no limit.</summary>
+    public double? KeepLimit { get; init; }
     public Device? Device { get; init; }
     public ExtractOptions Extract { get; init; } = new();
 

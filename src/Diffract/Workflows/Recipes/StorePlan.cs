@@ -10,6 +10,15 @@ namespace Diffract.Workflows;
 /// <param name="Made">How its maps are made, beside steps, blocks and pools.</param> <param name="Subset">Seed by which few training pictures are chosen; null where all are used.</param> <param name="Folder">Relative to the run's.</param>
 public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Made, FeatureRequest Request, string Folder)
 {
+    /// <summary>Where every row that reads it is trained on a list of pictures: those lists, whose training pictures alone are kept. Else none.</summary>
+    public IReadOnlyList<TrainSubset.Listed> Lists { get; init; } = [];
+
+    /// <summary>All that are listed; null: all training pictures are kept.</summary>
+    public TrainSubset.Listed? Listed => Lists.Count == 0 ? null : new([.. Lists.SelectMany(list => list.Names).Distinct()], string.Join(", ", Lists.Select(list => list.Source)));
+
+    /// <summary>Pictures that it keeps of a set.</summary>
+    public long PicturesOf(RecipePictures set) => (Listed is { } list ? Math.Min(set.Train, list.Names.Count) : set.Train) + set.Test;
+
     /// <summary>One picture, all passes.</summary>
     public long MultiplyAdds(UNetLayout layout) => Request.Passes * PassCost.MultiplyAdds(layout, Request.Blocks[^1], Request.Height, Request.Width);
 
@@ -17,11 +26,11 @@ public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Ma
     public long Bytes(UNetLayout layout) => Request.Names.Sum(name => Request.Shape(name, layout).Aggregate((long)Torch.DTypes.Size(Request.StoredAs), (a, b) => a * b));
 
     /// <summary>Whether a row's maps are in it.</summary>
-    public bool Serves(RecipeData data, ulong? subset, RecipeFeatures features, FeatureUse use, UNetLayout layout)
+    public bool Serves(RecipeData data, ulong? subset, RecipeRow row, FeatureUse use, UNetLayout layout)
     {
         var whole = Whole(use.Blocks, layout, Request.Height);
         var pool = use.Pool == 0 ? whole : Math.Min(use.Pool, whole);
-        return (data, subset) == (Data, Subset) && Making(features) == Made && use.T.All(Request.T.Contains) && use.Blocks.All(Request.Blocks.Contains)
+        return (data, subset) == (Data, Subset) && Making(row.Features) == Made && (Lists.Count == 0 || Lists.Any(list => list.Sha256 == row.List?.Sha256)) && use.T.All(Request.T.Contains) && use.Blocks.All(Request.Blocks.Contains)
             && Request.Pools.Any(kept => kept == pool || pool == whole && kept > whole);   // a smaller map stays as it is
     }
 
@@ -34,26 +43,27 @@ public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Ma
     {
         foreach (var alike in rows.GroupBy(row => Making(row.Features)))
         {
-            var uses = alike.SelectMany(row => row.Uses(layout).Select(use => row.Kept(use, layout))).ToList();
-            foreach (var steps in Joined(uses.Select(use => use.T)))
+            var uses = alike.SelectMany(row => row.Uses(layout).Select(use => (row.List, Use: row.Kept(use, layout)))).ToList();
+            foreach (var steps in Joined(uses.Select(one => one.Use.T)))
             {
-                FeatureUse[] here = [.. uses.Where(use => steps.Contains(use.T[0]))];
+                (TrainSubset.Listed? List, FeatureUse Use)[] here = [.. uses.Where(one => steps.Contains(one.Use.T[0]))];
                 foreach (var store in Parted(here))
                 {
                     yield return store;
                 }
             }
 
-            StorePlan Planned(FeatureUse[] some)
+            StorePlan Planned((TrainSubset.Listed? List, FeatureUse Use)[] some)
             {
-                var request = Asked(alike.First().Features, [.. some.SelectMany(use => use.T).Distinct().Order()], some, layout);
-                var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(request.ToJson().ToJsonString())))[..8];
-                return new(data, subset, alike.Key, request, $"features/{Slug.Of(data.Name)}{(subset is { } seed ? $"-seed-{seed}" : "")}/t{string.Join('-', request.T.Take(4))}-{hash}");
+                var request = Asked(alike.First().Features, [.. some.SelectMany(one => one.Use.T).Distinct().Order()], [.. some.Select(one => one.Use)], layout);
+                TrainSubset.Listed[] lists = some.All(one => one.List is not null) ? [.. some.Select(one => one.List!).DistinctBy(list => list.Sha256).OrderBy(list => list.Sha256, StringComparer.Ordinal)] : [];
+                var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(request.ToJson().ToJsonString() + string.Concat(lists.Select(list => list.Sha256)))))[..8];
+                return new(data, subset, alike.Key, request, $"features/{Slug.Of(data.Name)}{(subset is { } seed ? $"-seed-{seed}" : "")}/t{string.Join('-', request.T.Take(4))}-{hash}") { Lists = lists };
             }
 
             // One store, or two, of small pools and of those above a cut, where that saves much space for few passes: space times the square of passes is least.
-            StorePlan[] Parted(FeatureUse[] all) => all.Select(use => Side(use)).Distinct().Order().Skip(1)
-                .Select(cut => (StorePlan[])[Planned([.. all.Where(use => Side(use) < cut)]), Planned([.. all.Where(use => Side(use) >= cut)])])
+            StorePlan[] Parted((TrainSubset.Listed? List, FeatureUse Use)[] all) => all.Select(one => Side(one.Use)).Distinct().Order().Skip(1)
+                .Select(cut => (StorePlan[])[Planned([.. all.Where(one => Side(one.Use) < cut)]), Planned([.. all.Where(one => Side(one.Use) >= cut)])])
                 .Prepend([Planned(all)]).MinBy(stores => stores.Sum(store => store.Bytes(layout)) * Math.Pow(stores.Sum(store => store.Request.Passes), 2))!;
 
             int Side(FeatureUse use) => use.Pool == 0 ? int.MaxValue : use.Pool;

@@ -74,6 +74,29 @@ public class ComparisonTests
         Assert.Contains("looks averaged: 2 (1, 2); 1 (3)", comparison.Notes());
         Assert.DoesNotContain(comparison.Differences, difference => difference.Fact == "test pictures");
         Assert.Equal(result.Test.Top1, comparison.Entries[1].Top1);
+        var (same, other) = (comparison.Paired.Single(line => line.Second.Name == "averaged"), comparison.Paired.Single(line => line.Second.Name == "one"));
+        Assert.Equal((0, 0, result.Test.Top1Hits), (same.Compared.OnlyFirst, same.Compared.OnlySecond, same.Compared.Both));
+        Assert.Equal(comparison.Entries[2].Seeds[0].Top1Hits, other.Compared.Both + other.Compared.OnlySecond);
+    }
+
+    // An evaluation of an earlier version kept no outcomes; those that lie in its folder are of the head's training.
+    [Fact]
+    public void An_evaluation_without_outcomes_is_not_paired_with_anothers()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        Extract.Run(tiny.Backbone, ExtractItems.Of(TinyNet.Pictures(60, 30)), TinyNet.Request, folder["store"], new() { BatchSize = 20 });
+        using var store = FeatureStore.Open(folder["store"]);
+        TrainHead.Run(store, new(new LinearConfig { Pool = 1 }, HeadRecipes.Get("logistic", attention: false) with { WeightDecays = [0.1] }), folder["head"]);
+        using var head = TrainedHead.Open(folder["head/head.safetensors"]);
+        EvaluateHead.Test(head, store).Write(folder["head/eval.json"]);
+        Assert.NotNull(ResultFile.Read(folder["head/eval.json"])[0].OutcomesFile);
+
+        var json = JsonNode.Parse(File.ReadAllText(folder["head/eval.json"]))!.AsObject();
+        json.Remove("outcomes");
+        File.WriteAllText(folder["head/eval.json"], json.ToJsonString());
+
+        Assert.Null(ResultFile.Read(folder["head/eval.json"])[0].OutcomesFile);
     }
 
     [Theory]

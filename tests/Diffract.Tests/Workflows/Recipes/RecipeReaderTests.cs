@@ -106,13 +106,31 @@ public class RecipeReaderTests
         Assert.Equal((isFresh, readsStore), (read.Features.Fresh, read.ReadsStore));
     }
 
+    // What a row does not say of its training is fine-tuning's where the net is trained, not probing's.
+    [Theory]
+    [InlineData(""" "method": "finetune", "head": "linear-1k" """, 5e-4, 0.75, true)]
+    [InlineData(""" "method": "finetune", "head": "linear-1k", "train": {"recipe": "2307.08702"} """, 1e-4, 1, true)]
+    [InlineData(""" "method": "finetune", "head": "linear-1k", "train": {"recipe": "2311.17921", "learningRates": [0.02]}, "layerDecay": 0.9 """, 0.02, 0.9, false)]
+    [InlineData(""" "method": "finetune", "head": "attention-2", "train": {"recipe": "released-code"}, "feedback": {"strategy": "all"} """, 1e-3, 1, false)]
+    public void A_fine_tuned_row_is_trained_as_fine_tuning_is(string row, double rate, double decay, bool batchNorm)
+    {
+        var read = Row(row).Rows[0];
+        var head = read.HeadFor(new([90], [24], 1), new(new Diffract.Models.UNetConfig()))!;
+
+        Assert.Equal([rate], read.RecipeFor(head, 0).LearningRates);
+        Assert.Equal(decay, read.Tuning.LayerDecay);
+        Assert.Equal(batchNorm, head is LinearConfig { BatchNorm: true });
+        Assert.Equal(row.Contains("feedback"), read.Feedback is not null);
+        Assert.Equal(row.Contains("feedback") ? 16 : 128, read.RecipeFor(head, 0).BatchSize);
+    }
+
     [Fact]
     public void Feedback_and_few_labels_are_named_as_on_the_command_line()
     {
         using var folder = new TemporaryFolder();
         File.WriteAllLines(folder["one percent.txt"], ["a_1.png", "b_2.png"]);
 
-        Assert.Equal("multi-scale:2", Row(""" "method": "feedback", "head": "attention", "feedback": {"strategy": "multi-scale:2"} """).Rows[0].Feedback.Strategy);
+        Assert.Equal("multi-scale:2", Row(""" "method": "feedback", "head": "attention", "feedback": {"strategy": "multi-scale:2"} """).Rows[0].Feedback!.Strategy);
         var listed = Assert.IsType<TrainSubset.Listed>(Row($$""" "head": "linear", "train": {"subset": "{{folder["one percent.txt"]}}"} """).Rows[0].Training.Subset);
         Assert.Equal(["a_1.png", "b_2.png"], listed.Names);
     }

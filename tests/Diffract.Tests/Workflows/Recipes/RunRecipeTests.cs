@@ -116,6 +116,7 @@ public class RunRecipeTests
     [InlineData("""{"name": "fresh", "head": "linear", "features": {"noise": "fresh", "crop": "random"}}""", "a new draw each epoch")]
     [InlineData("""{"name": "DifFeed", "method": "feedback", "head": {"kind": "linear", "pool": 1}, "feedback": {"strategy": "windowed"}, "features": {"noise": "fresh"}}""", "windowed")]
     [InlineData("""{"name": "tuned", "method": "finetune", "head": {"kind": "linear", "pool": 2, "batchNorm": true}}""", "layerDecay")]
+    [InlineData("""{"name": "tuned DifFeed", "method": "finetune", "head": {"kind": "linear", "pool": 1}, "feedback": {"strategy": "6-4"}, "features": {"blocks": [7]}}""", "6-4")]
     public void Rows_that_keep_no_features_run_too(string row, string fact)
     {
         using var folder = new TemporaryFolder();
@@ -158,6 +159,69 @@ public class RunRecipeTests
         Assert.Equal((10, "the 10 training pictures listed in list.txt"), (comparison.Entries[0].TrainPictures, comparison.Entries[0].How["trained on"]));
         List(first: 1);
         Assert.Contains("listSha256", Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder, Listed()), folder["out"])).Message);
+    }
+
+    // Only listed pictures go through the net where every row that reads a store is trained on a list; neighbours are searched among all.
+    [Fact]
+    public void Rows_that_are_all_trained_on_lists_keep_features_of_these_pictures_alone()
+    {
+        using var folder = new TemporaryFolder();
+        var set = Request(folder).Items(Recipe().Data[0])!;
+        var train = set.Of(PictureSplit.Train).GroupBy(item => set.Set.Items[item].Class).ToList();
+        foreach (var (name, few) in new[] { ("one.txt", 1), ("two.txt", 2) })
+        {
+            File.WriteAllLines(folder[name], train.SelectMany(own => own.Take(few)).Select(item => set.Set.Items[item].Path));
+        }
+        string Row(string name, string list) => $$$"""{"name": "{{{name}}}", "head": {"kind": "linear", "pool": 1}, "train": {"subset": "{{{folder[list]}}}"}}""";
+        var rows = $"{Row("one", "one.txt")}, {Row("two", "two.txt")}";
+        string[] quick = ["seeds=[3]", "train.learningRates=[0.001]"];
+
+        RunRecipe.Run(Request(folder, Recipe(rows, quick)), folder["narrow"]);
+        var wide = RunRecipe.Run(Request(folder, Recipe(rows + """, {"name": "knn", "method": "knn", "knn": {"k": 3}}""", quick)), folder["wide"]);
+
+        int Kept(string run) => File.ReadLines(Path.Combine(Directory.EnumerateDirectories(folder[$"{run}/features/toys"]).Single(), "rows.jsonl")).Count();
+        Assert.Equal((20 + 20, 60 + 20), (Kept("narrow"), Kept("wide")));
+        Assert.Equal([10L, 20], wide.Entries.Take(2).Select(entry => entry.TrainPictures!.Value));
+        Assert.Equal(40, Assert.Single(RecipeEstimate.Of(Request(folder, Recipe(rows, quick))).Stores).Pictures);
+        Assert.Equal([10L, 20], ResultFile.Read(folder["narrow"]).Select(entry => entry.TrainPictures!.Value));
+        Directory.Delete(folder["wide/rows/one"], recursive: true);
+        RunRecipe.Run(Request(folder, Recipe(Row("one", "one.txt"), quick)), folder["wide"], p => Assert.DoesNotContain("extract", p.Activity)); // the store of all pictures serves
+    }
+
+    [Fact]
+    public void A_first_seed_that_was_run_alone_is_taken_over_by_a_run_of_several()
+    {
+        using var folder = new TemporaryFolder();
+        const string Two = """{"name": "linear", "head": {"kind": "linear", "pool": 1}}, {"name": "chosen", "head": {"kind": "linear", "pool": 1}, "choose": {"t": [50, 200]}}""";
+        RunRecipe.Run(Request(folder, Recipe(Two, "seeds=[0]")), folder["out"]);
+        var first = TemporaryFolder.Contents(folder["out"]);
+
+        var before = RecipeEstimate.Of(Request(folder, Recipe(Two))).Done(folder["out"]);
+        var (trained, extracted) = (0, 0);
+        var comparison = RunRecipe.Run(Request(folder, Recipe(Two)), folder["out"], p => { trained += p.Activity.Contains("train") ? 1 : 0; extracted += p.Activity.Contains("extract") ? 1 : 0; });
+        RunRecipe.Run(Request(folder, Recipe(Two)), folder["whole"]);
+
+        Assert.StartsWith($"0 of 2 rows are done in {folder["out"]}; 1 of 2 seeds of 'linear'; 1 of 2 seeds of 'chosen'. The rows that remain: ", before);
+        Assert.StartsWith("2 of 2 rows are done", RecipeEstimate.Of(Request(folder, Recipe(Two))).Done(folder["out"]));
+        Assert.Contains("'linear' is there as it was defined otherwise", RecipeEstimate.Of(Request(folder, Recipe(Two, "train.epochs=3"))).Done(folder["out"]));
+        Assert.Null(RecipeEstimate.Of(Request(folder, Recipe(Two))).Done(folder["none"]));
+        Assert.Equal((true, 0), (trained > 0, extracted));
+        var (after, whole) = (TemporaryFolder.Contents(folder["out"]), TemporaryFolder.Contents(folder["whole"]));
+        Assert.All(first.Keys.Where(name => name.Contains("seed-0") || name.Contains("choice")), name => Assert.Equal(first[name], after[name]));
+        Assert.All(whole.Keys.Where(name => !name.EndsWith("metrics.jsonl", StringComparison.Ordinal)), name => Assert.Equal(whole[name], after[name]));
+        Assert.All(comparison.Entries, entry => Assert.Equal([0ul, 1], entry.Seeds.Select(seed => seed.Seed)));
+    }
+
+    [Fact]
+    public void Features_that_take_more_room_than_they_may_are_refused_before_anything_is_computed()
+    {
+        using var folder = new TemporaryFolder();
+
+        var error = Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder) with { KeepLimit = 1e-6 }, folder["out"]));
+
+        Assert.Contains("MiB, more than --keep-limit 1E-06 GiB: t 50,200, blocks 4,5 of toys", error.Message);
+        Assert.False(Directory.Exists(folder["out"]));
+        RunRecipe.Run(Request(folder, Recipe("""{"name": "linear", "head": {"kind": "linear", "pool": 1}}""", "seeds=[0]")) with { KeepLimit = 1 }, folder["out"]);
     }
 
     [Fact]
