@@ -9,7 +9,7 @@ static class ExtractVerb
 {
     public static Command Create()
     {
-        var (backbone, features) = (new BackboneOptions(modelRequired: false), new FeatureOptions());
+        var (backbone, features) = (new BackboneOptions(modelRequired: false), new FeatureOptions(dataRequired: false));
         var (output, json) = (CommonOptions.Out("Folder of the feature store"), CommonOptions.Json());
         var dry = new Option<bool>("--dry-run") { Description = "Say pictures, time, disk and memory from a short measurement, and write nothing" };
         var pixels = new Option<int?>("--pixels") { Description = "No model: the pictures themselves at this side, the baseline of every representation", HelpName = "SIDE" };
@@ -20,6 +20,7 @@ static class ExtractVerb
         }
         verb.SetAction(arguments =>
         {
+            features.RefuseInto(arguments, arguments.GetValue(output)!);
             if (arguments.GetValue(pixels) is { } side)
             {
                 Refuse(arguments, [.. backbone.All, .. features.OfNets, dry]);
@@ -39,7 +40,7 @@ static class ExtractVerb
             var request = features.Request(arguments, net.Loaded.Net, precision);
             if (arguments.GetValue(dry))
             {
-                if (Extract.Held(net.Backbone, items, request, arguments.GetValue(output)!) is { } held)
+                if (Extract.Held(net.Backbone, items, request, arguments.GetValue(output)!, features.Options(arguments), cancellation: Run.Cancellation) is { } held)
                 {
                     Show(arguments.GetValue(output)!, held, items, arguments.GetValue(json));
                     return 0;
@@ -75,7 +76,7 @@ static class ExtractVerb
         {
             Console.Error.WriteLine("note: " + warning);
         }
-        Console.WriteLine(summary.AlreadyThere ? $"{folder} already holds this: {summary.Rows:n0} rows; nothing was done (names of files, classes and splits were compared, their contents were not)" : $"{summary.Rows:n0} rows in {folder}. {summary.Manifest.Splits}");
+        Console.WriteLine(summary.AlreadyThere ? $"{folder} already holds this: {summary.Rows:n0} rows; nothing was done (every picture was read, and is what it was)" : $"{summary.Rows:n0} rows in {folder}. {summary.Manifest.Splits}");
         if (summary.Remade.Count > 0)
         {
             Console.WriteLine($"made again, since missing or damaged: {string.Join(", ", summary.Remade)}");

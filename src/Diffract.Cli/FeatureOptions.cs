@@ -11,7 +11,7 @@ namespace Diffract.Cli;
 sealed class FeatureOptions(bool dataRequired = true)
 {
     public Option<string?> Data { get; } = new("--data") { Description = "Folder, .tar or .tar.gz of class folders or of a published data set, a list of pictures, or builtin:train=N,test=M", Required = dataRequired, HelpName = "DIR" };
-    public Option<string?> Test { get; } = new("--test") { Description = "Test pictures, where they lie elsewhere", HelpName = "DIR" };
+    public Option<string?> Test { get; } = new("--test") { Description = "Test pictures, where they lie elsewhere; extract takes them alone, too", HelpName = "DIR" };
     public Option<string?> Layout { get; } = CommonOptions.Layout();
     public Option<string?> Classes { get; } = CommonOptions.Classes();
     public Option<string> T { get; } = new("--t") { Description = "Noise steps, such as 90,150", DefaultValueFactory = _ => "90", HelpName = "LIST" };
@@ -56,8 +56,36 @@ sealed class FeatureOptions(bool dataRequired = true)
         };
     }
 
-    public Workflows.ExtractItems Items(ParseResult arguments) => Workflows.ExtractItems.Of(Open(arguments, arguments.GetValue(Data)!),
-        arguments.GetValue(Test) is { } test ? Open(arguments, test) : null, arguments.GetValue(Seed), arguments.GetValue(Limit));
+    /// <summary>The pictures of --data and --test; those of --test alone are test pictures without others.</summary>
+    /// <exception cref="ArgumentException">Neither is given.</exception>
+    public Workflows.ExtractItems Items(ParseResult arguments)
+    {
+        var test = arguments.GetValue(Test) is { } folder ? Open(arguments, folder) : null;
+        return arguments.GetValue(Data) is { } data ? Workflows.ExtractItems.Of(Open(arguments, data), test, arguments.GetValue(Seed), arguments.GetValue(Limit))
+            : test is not null ? Workflows.ExtractItems.OfTest(test, arguments.GetValue(Limit))
+            : throw new ArgumentException("no pictures are named: give --data DIR, or --test DIR alone for test pictures without training pictures");
+    }
+
+    /// <summary>The pictures to test a trained head on: of --test, or else the test part of --data as training would have it.</summary>
+    public Workflows.ExtractItems TestItems(ParseResult arguments)
+    {
+        var set = Open(arguments, arguments.GetValue(Test) ?? arguments.GetValue(Data)!);
+        return arguments.GetValue(Test) is null && set.Items.Any(item => item.Split is PictureSplit.Train or PictureSplit.None)
+            ? Workflows.ExtractItems.Of(set, seed: arguments.GetValue(Seed), limit: arguments.GetValue(Limit)) : Workflows.ExtractItems.OfTest(set, arguments.GetValue(Limit));
+    }
+
+    /// <summary>Refuses to write results among the pictures.</summary>
+    /// <exception cref="ArgumentException">The folder is that of the pictures.</exception>
+    public void RefuseInto(ParseResult arguments, string output)
+    {
+        foreach (var option in (Option<string?>[])[Data, Test])
+        {
+            if (Directory.Exists(output) && arguments.GetValue(option) is { } pictures && Path.TrimEndingDirectorySeparator(Path.GetFullPath(pictures)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(output)))
+            {
+                throw new ArgumentException($"--out {output} is the folder of the pictures ({option.Name}); give one of its own");
+            }
+        }
+    }
 
     PictureSet Open(ParseResult arguments, string path) => CommonOptions.Open(path, arguments.GetValue(Layout), arguments.GetValue(Classes));
 
@@ -69,7 +97,7 @@ sealed class FeatureOptions(bool dataRequired = true)
     public static int[] Numbers(string option, string text, bool ascending = true)
     {
         var parts = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var numbers = parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new ArgumentException($"{option} {text}: '{part}' is not a number; expected a list such as 90,150")).ToArray();
+        var numbers = parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw new ArgumentException($"{option} {text}: '{part}' is not a whole number of at least 0; expected a list such as 90,150")).ToArray();
         return numbers.Length > 0 ? ascending ? [.. numbers.Distinct().Order()] : numbers : throw new ArgumentException($"{option} is empty; expected a list such as 90,150");
     }
 

@@ -22,6 +22,7 @@ static class FineTuneVerb
         }
         verb.SetAction(arguments =>
         {
+            features.RefuseInto(arguments, arguments.GetValue(output)!);
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var (folder, name) = (arguments.GetValue(output)!, arguments.GetValue(head.Recipe)!);
             var hasFeedback = head.HasFeedback(arguments);

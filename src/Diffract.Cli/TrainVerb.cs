@@ -24,6 +24,7 @@ static class TrainVerb
         verb.SetAction(arguments =>
         {
             RefuseStray(arguments);
+            features.RefuseInto(arguments, arguments.GetValue(output)!);
             using var progress = new ConsoleProgress(arguments.GetValue(json));
             var folder = arguments.GetValue(output)!;
             IReadOnlyList<(string Name, HeadResult Result)> results = head.HasFeedback(arguments) ? [("", WithFeedback(arguments, folder, progress))] : arguments.GetValue(live) ? Live(arguments, folder, progress) : FromStore(arguments, folder, progress);
@@ -189,6 +190,14 @@ static class TrainVerb
         table.Write(lines);
         File.WriteAllText(Path.Combine(folder, "heads.txt"), lines.ToString());
         Console.Write(lines);
+        foreach (var note in heads.Select(head => head.Result.TestInTraining?.Note(head.Result.Test)).OfType<string>().Take(1))
+        {
+            Console.WriteLine($"{heads[0].Name}: {note}");
+        }
+        if (heads.Where(head => head.Result.AlreadyThere).Select(head => head.Name).ToList() is { Count: > 0 } there)
+        {
+            Console.WriteLine($"there already, and not trained anew: {string.Join(", ", there)}");
+        }
         Console.WriteLine($"{heads[0].Result.Test.Pictures:n0} test pictures; each head's file and result: {Path.Combine(folder, "HEAD")}; the table: {Path.Combine(folder, "heads.txt")}");
     }
 
@@ -211,7 +220,11 @@ static class TrainVerb
             Console.Error.WriteLine("left out: " + failure);
         }
         Console.WriteLine(Line(result.Test));
-        Console.WriteLine($"head and result: {folder}");
+        if (result.TestInTraining?.Note(result.Test) is { } note)
+        {
+            Console.WriteLine(note);
+        }
+        Console.WriteLine(result.AlreadyThere ? $"{folder} holds this head already; nothing was trained" : $"head and result: {folder}");
     }
 
     internal static string Line(Score s) => string.Create(CultureInfo.InvariantCulture,

@@ -50,7 +50,7 @@ sealed unsafe class MappedFile : IDisposable
             }
             if (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
             {
-                throw new CheckpointException($"{path}: cannot be opened for reading: {e.Message}", e);
+                throw new CheckpointException(Directory.Exists(path) ? $"{path}: cannot be opened: it is a folder, where a file is expected. Name one in it." : $"{path}: cannot be opened for reading: {e.Message}", e);
             }
             throw;
         }

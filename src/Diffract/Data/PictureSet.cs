@@ -39,7 +39,7 @@ public sealed class PictureSet
     /// <summary>How many pictures the set that this is has as published; null where that is not known.</summary>
     public ExpectedCounts? Expected { get; init; }
 
-    /// <summary>Splits that the set says it has; <see cref="Splits.Resolve"/> refuses one without labelled pictures instead of setting others aside in its place.</summary>
+    /// <summary>Splits that the set says it has; <see cref="Splits.Resolve"/> refuses a training or test part without labelled pictures instead of setting others aside in its place.</summary>
     public IReadOnlyList<DeclaredSplit> Declared { get; init; } = [];
 
     public IReadOnlyList<string> ClassNames { get; }
@@ -70,6 +70,10 @@ public sealed class PictureSet
     // An archive or a list: a list is text, while archives have zeros in their first block.
     static PictureSet OpenFile(string path, PictureSetOptions options)
     {
+        if (PictureLayout.IsPicture(path) || PictureLayout.IsOtherPicture(path))
+        {
+            throw new PictureException($"{path}: is one picture; give a folder of class folders, an archive of one, or a list (`diffract predict` takes single pictures)");
+        }
         var start = new byte[4096];
         try
         {
@@ -106,6 +110,11 @@ public sealed class PictureSet
 
         int Find(string name) => index.TryGetValue(name, out int label) || index.TryGetValue(name.Split(' ')[0], out label) ? label : -1;
     }
+
+    /// <summary>The same pictures with other classes.</summary>
+    /// <param name="map">From each class to its place in <paramref name="names"/>; -1 leaves its pictures without label.</param>
+    internal PictureSet WithClasses(IReadOnlyList<string> names, IReadOnlyList<int> map) =>
+        new(Name, names, [.. Items.Select(item => item.Class < 0 ? item : item with { Class = map[item.Class] })], Warnings, _read) { Layout = Layout };
 
     /// <summary>The same pictures with other warnings.</summary>
     internal PictureSet With(IReadOnlyList<string> warnings) => new(Name, ClassNames, Items, warnings, _read) { Layout = Layout, Expected = Expected, Declared = Declared };

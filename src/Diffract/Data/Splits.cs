@@ -20,7 +20,8 @@ public static class Splits
     /// </summary>
     /// <param name="test">The test pictures, where they lie elsewhere; they take the place of the set's own.</param>
     /// <param name="fraction">Of each class, 0 to 1; at least one picture is set aside and one is left, classes of one picture are left whole.</param>
-    /// <exception cref="PictureException">There are no labelled training or test pictures, a split that the set declares has none, or a class is tested that is never trained.</exception>
+    /// <exception cref="PictureException">There are no labelled training or test pictures, a class is tested that is never trained, or a training or test part that the set declares has no
+    /// labelled pictures: others set aside in its place would give a figure of something else. A validation part without them is a warning where there is a test part.</exception>
     public static ResolvedSplits Resolve(PictureSet set, PictureSet? test = null, ulong seed = 0, double fraction = 0.2)
     {
         if (!(fraction is > 0 and < 1)) { throw new ArgumentOutOfRangeException(nameof(fraction), fraction, "must lie between 0 and 1"); }
@@ -28,7 +29,12 @@ public static class Splits
         var warnings = all.Warnings.Except(set.Warnings).ToList();
         int unlabelled = all.Items.Count(item => item.Class < 0);
         if (unlabelled == all.Items.Count) { throw new PictureException($"{all.Name}: none of its {unlabelled} pictures has a label; put them into one folder a class"); }
-        foreach (var declared in all.Declared) { CheckDeclared(all, declared); }
+        bool isTested = all.Items.Any(item => item.Class >= 0 && item.Split == PictureSplit.Test);
+        foreach (var declared in all.Declared.Where(declared => !HasLabels(all, declared)))
+        {
+            if (declared.Split != PictureSplit.Validation || !isTested) { throw new PictureException($"{all.Name}: {Lack(all, declared)} {declared.Remedy}"); }
+            warnings.Add($"{all.Name}: {Lack(all, declared)} What it would have decided is decided on held-out training pictures.");
+        }
         if (unlabelled > 0) { warnings.Add($"{all.Name}: {unlabelled} pictures without label are left out of training and testing"); }
 
         var train = Of(PictureSplit.Train, PictureSplit.None);
@@ -78,17 +84,14 @@ public static class Splits
         return BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(text));
     }
 
-    // Setting pictures aside in the place of a split that was meant to be there would give a figure of something else.
-    static void CheckDeclared(PictureSet set, DeclaredSplit declared)
-    {
-        var pictures = set.Items.Where(item => item.Split == declared.Split).ToList();
-        if (pictures.Exists(item => item.Class >= 0)) { return; }
-        throw new PictureException($"{set.Name}: {declared.Where} has {(pictures.Count == 0 ? "no pictures" : $"{pictures.Count} pictures without label and none with")}. {declared.Remedy}");
-    }
+    static bool HasLabels(PictureSet set, DeclaredSplit declared) => set.Items.Any(item => item.Split == declared.Split && item.Class >= 0);
+
+    static string Lack(PictureSet set, DeclaredSplit declared) => set.Items.Count(item => item.Split == declared.Split) is > 0 and var pictures
+        ? $"{declared.Where} has {pictures} pictures without label and none with." : $"{declared.Where} has no pictures.";
 
     static void Check(PictureSet set, List<int> train, List<int> validation, List<int> test, List<string> warnings)
     {
-        if (train.Count == 0) { throw new PictureException($"{set.Name}: there are no labelled training pictures"); }
+        if (train.Count == 0) { throw new PictureException($"{set.Name}: there are no labelled training pictures. Put them into train/, one folder a class; to test a trained head on these pictures give them as test pictures alone (--test DIR without --data)."); }
         if (test.Count == 0) { throw new PictureException($"{set.Name}: no picture can be set aside for testing, since every class has only one; give test pictures"); }
         var trained = train.Select(i => set.Items[i].Class).ToHashSet();
         string[] strange = [.. test.Concat(validation).Select(i => set.Items[i].Class).Distinct().Where(label => !trained.Contains(label)).Order().Select(label => set.ClassNames[label])];

@@ -92,7 +92,7 @@ public sealed record FeatureRequest
         }
         if (Class is { } label && (layout.Config.Classes is not { } classes || label < 0 || label >= classes))
         {
-            faults.Add(layout.Config.Classes is { } n ? $"class {label}: this net has classes 0..{n - 1}" : $"class {label}: this net has no classes");
+            faults.Add(layout.Config.Classes is { } n ? $"class {label}: this net has classes 0..{n - 1}" : $"class {label}: this net has no classes; leave it out");
         }
         if (StoredAs is not (DType.Float32 or DType.Float16))
         {

@@ -139,7 +139,7 @@ public sealed class FeatureStore : IDisposable
     }
 
     /// <summary>What each row is, in order: the picture's path, class and hash.</summary>
-    public IEnumerable<StoreRow> ReadRows() => File.ReadLines(Path.Combine(Folder, StoreManifest.RowsFile)).Select(line => JsonSerializer.Deserialize<StoreRow>(line, JsonSerializerOptions.Web)!);
+    public IEnumerable<StoreRow> ReadRows() => StoreRow.Read(Path.Combine(Folder, StoreManifest.RowsFile));
 
     public void Dispose() => _shards.ForEach(shard => shard.Dispose());
 
@@ -182,4 +182,8 @@ public sealed class FeatureStore : IDisposable
 /// <summary>A line of rows.jsonl.</summary>
 /// <param name="Row">Place in the store.</param> <param name="File">The picture's path in its set.</param> <param name="Class">Its class's name; null where it has none.</param>
 /// <param name="Split">"train", "validation", "test", or "none".</param> <param name="Hash">First half of its SHA-256, in hex.</param>
-public sealed record StoreRow(int Row, string File, string? Class, string Split, string Hash);
+public sealed record StoreRow(int Row, string File, string? Class, string Split, string Hash)
+{
+    /// <param name="path">Of rows.jsonl.</param>
+    internal static IEnumerable<StoreRow> Read(string path) => System.IO.File.ReadLines(path).Select(line => JsonSerializer.Deserialize<StoreRow>(line, JsonSerializerOptions.Web)!);
+}

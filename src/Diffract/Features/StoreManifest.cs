@@ -52,7 +52,7 @@ public sealed record StoreManifest
         var path = Path.Combine(folder, File);
         if (!System.IO.File.Exists(path))
         {
-            throw new FeatureStoreException($"{folder} is not a feature store: it has no {File}. Make one with `diffract extract`.");
+            throw new FeatureStoreException($"{folder} is not a feature store: {(Directory.Exists(folder) ? $"it has no {File}" : "there is no such folder")}. Make one with `diffract extract --out {folder}`.");
         }
         try
         {

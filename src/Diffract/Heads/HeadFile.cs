@@ -23,7 +23,7 @@ public static class HeadFile
     {
         if (!file.Metadata.TryGetValue(ConfigKey, out var text))
         {
-            throw new HeadConfigException($"{file.Path}: its metadata has no '{ConfigKey}'. Is it a head that was trained here?");
+            throw new HeadConfigException($"{file.Path}: is no head that was trained here: its metadata has no '{ConfigKey}'. Give the head.safetensors that `diffract train` wrote; `diffract import-head` makes one of a head of the released code.");
         }
         try
         {

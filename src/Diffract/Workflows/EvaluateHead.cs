@@ -17,17 +17,25 @@ public sealed record Prediction(string Picture, IReadOnlyList<float> Probabiliti
     public IEnumerable<(int Class, float Probability)> Ranked => Probabilities.Select((p, i) => (i, p)).OrderByDescending(pair => pair.p).ThenBy(pair => pair.i);
 }
 
-/// <summary>A trained head's accuracy on a store's pictures.</summary>
+/// <summary>A trained head's accuracy on pictures of a store or a set.</summary>
 /// <param name="AveragedLooks">Views and draws whose logits were averaged; 1: none were.</param> <param name="TestSha256">As <see cref="PictureOutcomes.TestSha256"/>.</param>
-/// <param name="Features">How the store was made.</param> <param name="Outcomes">Of each picture.</param>
+/// <param name="Features">How the store, or what was computed in its place, was made.</param> <param name="Outcomes">Of each picture.</param>
 public sealed record HeadTest(HeadConfig Head, Score Score, int AveragedLooks, string TestSha256, JsonObject Features, PictureOutcomes Outcomes)
 {
+    /// <summary>Pictures that the head was trained on; null where that is not known: see <see cref="TrainedHead.TrainedOn"/>.</summary>
+    public TestOverlap? TestInTraining { get; init; }
+
+    /// <summary>Pictures that could not be read and had no part, path and why; of a store its manifest tells.</summary>
+    public IReadOnlyList<(string Path, string Error)> Unreadable { get; init; } = [];
+
     /// <summary>Writes what <see cref="ResultFile.Read"/> reads, and each picture's outcome beside it: "eval.outcomes.safetensors" beside "eval.json".</summary>
     public void Write(string path)
     {
         var outcomes = $"{Path.GetFileNameWithoutExtension(path)}.{PictureOutcomes.File}";
         Outcomes.Write(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, outcomes));
-        AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(new { head = Head.ToJson(), score = Score, averagedLooks = AveragedLooks, testSha256 = TestSha256, outcomes, features = Features }, HeadResult.Json));
+        var unreadable = Unreadable.Select(failure => StoreManifest.Named(failure.Path, failure.Error));
+        AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(
+            new { head = Head.ToJson(), score = Score, averagedLooks = AveragedLooks, testSha256 = TestSha256, testInTraining = TestInTraining, unreadable, outcomes, features = Features }, HeadResult.Json));
     }
 }
 
@@ -38,6 +46,7 @@ public static class EvaluateHead
     /// <param name="averageLooks">Average logits over the store's views and draws.</param>
     /// <exception cref="HeadConfigException">The store was made with another backbone, or the head's outputs are not finite.</exception>
     /// <exception cref="FeatureStoreException">It was made at another size or for another class, lacks what the head reads, or labels, or holds features that are not finite.</exception>
+    /// <exception cref="PictureException">It has pictures of a class that the head does not know; classes are matched by name.</exception>
     /// <param name="backbone">Built as far as the head needs; for a head with feedback only.</param> <param name="note">Called with what differs from the head's training and may move the result a little.</param>
     public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null, Action<string>? note = null) =>
         Test(head, store, averageLooks, cancellation, backbone, device, note).Score;
@@ -48,28 +57,47 @@ public static class EvaluateHead
     {
         head.CheckBackbone((string)store.Manifest.How["model"]!["sha256"]!, (string)store.Manifest.How["model"]!["name"]!);
         CheckMaking(head.Features, store, note);
-        var map = store.Manifest.ClassNames.Select(name => head.ClassNames.ToList().IndexOf(name)).ToArray();
-        if (map.Where((to, from) => to != from).Any() || map.Length != head.ClassNames.Count)
-        {
-            throw new FeatureStoreException($"{store.Folder} has classes {string.Join(", ", store.Manifest.ClassNames.Take(5))}..., the head knows {string.Join(", ", head.ClassNames.Take(5))}...; they must be the same");
-        }
         var rows = store.RowsOf(PictureSplit.Test) is { Length: > 0 } test ? test : store.RowsOf(PictureSplit.None, PictureSplit.Validation);
         if (rows.Length == 0 || rows.Any(row => store.Labels[row] < 0))
         {
             throw new FeatureStoreException($"{store.Folder}: {rows.Length} rows to evaluate on, of which {rows.Count(row => store.Labels[row] < 0)} have no label");
         }
-        var source = new StoreSource(store, backbone, device);
+        var source = new StoreSource(store, backbone, device, head.ClassNames);
         var looks = averageLooks ? source.TestLooks : [source.TestLooks[0]];
         store.Require([.. from key in head.Inputs.Head.Keys from look in looks select head.Inputs.Name(key, look.View.Flip ? 1 : 0, look.Draw)]);
         head.Use(backbone);
+        return Test(head, source, rows, averageLooks, report: null, cancellation);
+    }
+
+    /// <summary>Accuracy on the test pictures of a set, which go through the backbone as those that the head was trained on did; nothing is stored.</summary>
+    /// <param name="backbone">The head's, on <paramref name="device"/>, built as far as the head needs.</param> <param name="items">The test part of them is used; classes are matched by name.</param>
+    /// <param name="draws">Draws of noise that logits are averaged over.</param>
+    /// <exception cref="HeadConfigException">It is another backbone, or the head's outputs are not finite.</exception>
+    /// <exception cref="PictureException">A picture has a class that the head does not know; with <see cref="ExtractOptions.Strict"/>: one cannot be read.</exception>
+    /// <exception cref="FeatureStoreException">Features are not finite.</exception>
+    public static HeadTest Test(TrainedHead head, Backbone backbone, ExtractItems items, int draws = 1, ExtractOptions? options = null, Device? device = null, Action<Progress>? report = null, CancellationToken cancellation = default)
+    {
+        options ??= new();
+        options.Check();
+        head.CheckBackbone(backbone.Sha256, backbone.Name);
+        head.Use(backbone);
+        items = (items with { Items = [.. items.Items.Where(item => item.Split == PictureSplit.Test)] }).WithClasses(head.ClassNames);
+        using var source = new LiveSource(backbone, items, head.Features with { Draws = draws }, new(), options, device);
+        var test = Test(head, source, source.RowsOf(PictureSplit.Test), averageLooks: true, report, cancellation);
+        return options.Strict && source.Failures is [var (path, error), ..] ? throw new PictureException(StoreManifest.Named(path, error))
+            : test with { Unreadable = source.Failures, Features = Extract.How(backbone, items, source.Request) };
+    }
+
+    static HeadTest Test(TrainedHead head, HeadSource source, int[] rows, bool averageLooks, Action<Progress>? report, CancellationToken cancellation)
+    {
         List<int> seen = [];
-        var accuracy = HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, cancellation, (_, batch) => seen.AddRange(batch));
-        if (accuracy.Undecided == 0)
+        var accuracy = HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, report, cancellation, (_, batch) => seen.AddRange(batch));
+        if (accuracy.Undecided > 0)
         {
-            var outcomes = PictureOutcomes.Of(source, seen, accuracy.Outcomes!);
-            return new(head.Inputs.Head, Score.Of(accuracy, head.ClassNames), looks.Count, outcomes.TestSha256, store.Manifest.How, outcomes);
+            throw new HeadConfigException($"the head gives NaN or infinity for {accuracy.Undecided} of {accuracy.Pictures} pictures of {source.Name}, whose features are finite: its file is damaged, or its training diverged. Train it again.");
         }
-        throw new HeadConfigException($"the head gives NaN or infinity for {accuracy.Undecided} of {accuracy.Pictures} pictures of {store.Folder}, whose features are finite: its file is damaged, or its training diverged. Train it again.");
+        var outcomes = PictureOutcomes.Of(source, seen, accuracy.Outcomes!);
+        return new(head.Inputs.Head, Score.Of(accuracy, head.ClassNames), averageLooks ? source.TestLooks.Count : 1, outcomes.TestSha256, source.How, outcomes) { TestInTraining = head.TrainedOn?.In(outcomes) };
     }
 
     /// <summary>Probabilities for picture files.</summary>

@@ -26,7 +26,7 @@ public sealed record ExtractSummary(StoreManifest Manifest, bool AlreadyThere)
 /// <summary>Pictures to a feature store: shard by shard, each whole or not at all, so that a run that was stopped goes on where it was.</summary>
 public static class Extract
 {
-    /// <exception cref="FeatureStoreException">The folder holds features that were made differently, the message says what differs; or features are NaN or infinite.</exception>
+    /// <exception cref="FeatureStoreException">The folder holds features that were made differently or of other pictures, the message says what differs; or features are NaN or infinite.</exception>
     /// <exception cref="PictureException">With <see cref="ExtractOptions.Strict"/>: a picture cannot be read. Always: no picture can.</exception>
     /// <exception cref="ArgumentException">The net does not have what is asked for, or an option is out of range.</exception>
     public static ExtractSummary Run(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions? options = null, Device? device = null,
@@ -36,7 +36,7 @@ public static class Extract
         options.Check();
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
         var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
-        var existing = StoreMatch.Find(folder, How(backbone, items, request));
+        var existing = Find(backbone, items, request, folder, options, report, cancellation);
         if (existing is { Complete: true } && IsWhole(existing, folder))
         {
             return new ExtractSummary(existing, AlreadyThere: true).Under(options);
@@ -54,15 +54,27 @@ public static class Extract
         catch (FeatureStoreException) when (existing is null && !File.Exists(Path.Combine(folder, StoreManifest.ShardName(0))))
         {
             File.Delete(Path.Combine(folder, StoreManifest.File));                         // so that another checkpoint can use the folder
+            File.Delete(Path.Combine(folder, StoredList.File));
             throw;
         }
         return new ExtractSummary(Finish(manifest, items, folder), AlreadyThere: false) { Remade = remade }.Under(options);
     }
 
     /// <summary>The store in a folder where it is finished and holds what is asked for, so that <see cref="Run"/> has nothing to do; else null.</summary>
-    /// <exception cref="FeatureStoreException">The folder holds features that were made differently.</exception>
-    public static ExtractSummary? Held(Backbone backbone, ExtractItems items, FeatureRequest request, string folder) =>
-        StoreMatch.Find(folder, How(backbone, items, request)) is { Complete: true } existing && IsWhole(existing, folder) ? new(existing, AlreadyThere: true) : null;
+    /// <exception cref="FeatureStoreException">The folder holds features that were made differently or of other pictures.</exception>
+    public static ExtractSummary? Held(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions? options = null, Action<Progress>? report = null, CancellationToken cancellation = default) =>
+        Find(backbone, items, request, folder, options ?? new(), report, cancellation) is { Complete: true } existing && IsWhole(existing, folder) ? new(existing, AlreadyThere: true) : null;
+
+    // Its pictures are compared with what they are now, those of shards that will be made again excepted.
+    static StoreManifest? Find(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions options, Action<Progress>? report, CancellationToken cancellation)
+    {
+        var existing = StoreMatch.Find(folder, items, How(backbone, items, request));
+        if (existing is not null)
+        {
+            StoredPictures.Check(folder, existing, items, [.. Enumerable.Range(0, existing.Shards).Except(Missing(existing, folder))], options, report, cancellation);
+        }
+        return existing;
+    }
 
     /// <summary>Bytes that one picture's features take in a store.</summary>
     public static long BytesPerPicture(FeatureRequest request, UNetLayout layout) =>
@@ -101,7 +113,11 @@ public static class Extract
         {
             How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = options.ShardPictures(request, backbone.Net.Layout),
         };
-        Directory.CreateDirectory(folder);
+        OutputFolder.Make(folder);
+        AtomicFile.Write(Path.Combine(folder, StoredList.File), stream =>
+        {
+            foreach (var line in items.ListLines()) { stream.Write(Encoding.UTF8.GetBytes(line + "\n")); }
+        });
         manifest.Write(folder);
         return manifest;
     }
@@ -146,6 +162,7 @@ public static class Extract
         {
             throw new PictureException($"none of the {manifest.Pictures} pictures of {items.Set.Name} could be read; the first: {failures[0].Item2}");
         }
+        File.Delete(Path.Combine(folder, StoredList.File));                                // the rows tell now
         var complete = manifest with { Failures = failures, Complete = true };
         complete.Write(folder);
         return complete;

@@ -14,10 +14,7 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
     /// <exception cref="PictureException">The set cannot be split; see <see cref="Splits.Resolve"/>.</exception> <exception cref="ArgumentException">The limit is below 1.</exception>
     public static ExtractItems Of(PictureSet set, PictureSet? test = null, ulong seed = 0, int? limit = null)
     {
-        if (limit < 1)
-        {
-            throw new ArgumentException($"limit {limit}: expected 1 picture of each split or more; leave it out for all");
-        }
+        CheckLimit(limit);
         if (test is null && set.Items.All(item => item.Class < 0))
         {
             return new(set, Limited(set.Items.Select((_, i) => (i, PictureSplit.None)), limit), "The pictures have no labels.");
@@ -28,6 +25,33 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
         int Count(PictureSplit split) => items.Count(item => item.Split == split);
         var decision = limit is { } most ? $"{splits.Decision} At most {most} pictures of each split were taken, spread evenly: {Count(PictureSplit.Train)} for training and {Count(PictureSplit.Test)} for testing." : splits.Decision;
         return new(splits.Set.With([.. splits.Set.Warnings.Union(splits.Warnings)]), [.. items.OrderBy(item => item.Item)], decision);
+    }
+
+    /// <summary>Pictures for a test alone: the set's test part, or where it has none its validation part, or all of a set without parts.</summary>
+    /// <param name="limit">At most so many pictures, spread evenly over the set; null takes all.</param>
+    /// <exception cref="PictureException">None of them has a label.</exception> <exception cref="ArgumentException">The limit is below 1.</exception>
+    public static ExtractItems OfTest(PictureSet set, int? limit = null)
+    {
+        CheckLimit(limit);
+        PictureSplit part = new[] { PictureSplit.Test, PictureSplit.Validation, PictureSplit.None }.FirstOrDefault(split => set.Items.Any(item => item.Split == split), PictureSplit.Train);
+        int[] all = [.. Enumerable.Range(0, set.Items.Count).Where(i => set.Items[i].Split == part)], labelled = [.. all.Where(i => set.Items[i].Class >= 0)];
+        if (labelled.Length == 0 || part == PictureSplit.Train)
+        {
+            throw new PictureException(part == PictureSplit.Train ? $"{set.Name}: holds training pictures alone; give a set with a test part, or the folder of the test pictures itself"
+                : $"{set.Name}: none of its {all.Length} pictures to test on has a label; put them into one folder a class");
+        }
+        var items = Limited(labelled.Select(i => (i, PictureSplit.Test)), limit);
+        string[] left = labelled.Length == all.Length ? [] : [$"{set.Name}: {all.Length - labelled.Length} pictures without label are left out"];
+        var which = part == PictureSplit.None ? $"all {items.Count} pictures of {set.Name}" : $"the {items.Count} pictures of the {part.ToString().ToLowerInvariant()} part of {set.Name}";
+        return new(set.With([.. set.Warnings.Union(left)]), items, $"Tested on {(items.Count < labelled.Length ? $"{items.Count} of the {labelled.Length} pictures of {set.Name}, spread evenly" : which)}.");
+    }
+
+    /// <summary>The same pictures with the classes of a head, matched by name.</summary>
+    /// <exception cref="PictureException">Pictures have classes that are not among them.</exception>
+    public ExtractItems WithClasses(IReadOnlyList<string> names)
+    {
+        var map = ClassMap.Of(Set.Name, Set.ClassNames, names, Items.Select(item => (long)Set.Items[item.Item].Class));
+        return this with { Set = Set.WithClasses(names, map) };
     }
 
     /// <summary>The same with a part of each class's training pictures, for learning from few labels; validation and test pictures stay.</summary>
@@ -46,16 +70,26 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
     /// <summary>Places in the set of a split's pictures.</summary>
     public IEnumerable<int> Of(PictureSplit split) => Items.Where(item => item.Split == split).Select(item => item.Item);
 
-    /// <summary>SHA-256 over the paths, classes and splits in order.</summary>
+    /// <summary>Path, class and split of each picture in order, with tabs between.</summary>
+    internal IEnumerable<string> ListLines() => Items.Select(one => (Picture: Set.Items[one.Item], one.Split)).Select(one => $"{one.Picture.Path}\t{(one.Picture.Class < 0 ? "" : Set.ClassNames[one.Picture.Class])}\t{one.Split}");
+
+    /// <summary>SHA-256 over <see cref="ListLines"/>, each with a line feed.</summary>
     public string ListHash()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var (item, split) in Items)
+        foreach (var line in ListLines())
         {
-            var picture = Set.Items[item];
-            hash.AppendData(Encoding.UTF8.GetBytes($"{picture.Path}\t{(picture.Class < 0 ? "" : Set.ClassNames[picture.Class])}\t{split}\n"));
+            hash.AppendData(Encoding.UTF8.GetBytes(line + "\n"));
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    static void CheckLimit(int? limit)
+    {
+        if (limit < 1)
+        {
+            throw new ArgumentException($"limit {limit}: expected 1 picture of each split or more; leave it out for all");
+        }
     }
 
     static List<(int, PictureSplit)> Limited(IEnumerable<(int, PictureSplit)> items, int? limit)

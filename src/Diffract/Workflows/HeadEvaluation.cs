@@ -8,10 +8,10 @@ namespace Diffract.Workflows;
 static class HeadEvaluation
 {
     /// <param name="logits">(N, classes) for maps.</param> <param name="take">Called with each batch's logits and rows; may be null.</param>
-    public static Accuracy Run(HeadSource source, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
+    public static Accuracy Run(HeadSource source, HeadInputs inputs, int[] rows, Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor> logits, bool average = false, Action<Progress>? report = null, CancellationToken cancellation = default, Action<Tensor, int[]>? take = null)
     {
         var accuracy = NewCount(inputs);
-        ForEachBatch(source, [inputs], [maps => logits(maps).Unsqueeze(1)], rows, average, report: null, cancellation, (_, mean, labels, batch) =>
+        ForEachBatch(source, [inputs], [maps => logits(maps).Unsqueeze(1)], rows, average, report, cancellation, (_, mean, labels, batch) =>
         {
             accuracy.Add(mean.Select(1, 0), labels);
             take?.Invoke(mean.Select(1, 0), batch);
@@ -40,15 +40,17 @@ static class HeadEvaluation
 
     static Accuracy NewCount(HeadInputs inputs) => new(inputs.Head.Classes, Math.Min(5, inputs.Head.Classes)) { Outcomes = new() };
 
-    // count gets a head's place, its mean logits (N, K, classes) over the looks, labels and rows.
-    static void ForEachBatch(HeadSource source, IReadOnlyList<HeadInputs> heads, IReadOnlyList<Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>> logits, int[] rows, bool average, Action<Progress>? report, CancellationToken cancellation, Action<int, Tensor, Tensor, int[]> count)
+    // take gets a head's place, its mean logits (N, K, classes) over the looks, labels and rows.
+    static void ForEachBatch(HeadSource source, IReadOnlyList<HeadInputs> heads, IReadOnlyList<Func<IReadOnlyDictionary<FeatureKey, Tensor>, Tensor>> logits, int[] rows, bool average, Action<Progress>? report, CancellationToken cancellation, Action<int, Tensor, Tensor, int[]> take)
     {
         using var off = GradMode.Off();
         var meter = new ProgressMeter("test", "pictures", 0, rows.Length, report);
         var views = average ? source.TestLooks : [source.TestLooks[0]];
-        var parts = rows.Chunk(source.TestBatch).ToList();
+        var count = Math.Max(1, (rows.Length + source.TestBatch - 1) / source.TestBatch);
+        var parts = rows.Chunk(Math.Max(1, (rows.Length + count - 1) / count)).ToList();   // of like sizes: a last one of a single picture would be lost with it
         RowLook[] looks = [.. from part in parts from look in views from row in part select new RowLook(row, look.View, look.Draw)];
         using var batches = source.LoadFor(heads, looks, parts.SelectMany(part => Enumerable.Repeat(part.Length, views.Count)), cancellation).GetEnumerator();
+        long done = 0;
         for (var part = 0; part < parts.Count; part++)
         {
             using var scope = new TensorScope();
@@ -63,9 +65,9 @@ static class HeadEvaluation
             }
             for (var i = 0; i < heads.Count; i++)
             {
-                count(i, (views.Count == 1 ? sums[i]! : sums[i]! / views.Count).To(Device.Cpu), batches.Current.Labels.To(Device.Cpu), batches.Current.Rows);
+                take(i, (views.Count == 1 ? sums[i]! : sums[i]! / views.Count).To(Device.Cpu), batches.Current.Labels.To(Device.Cpu), batches.Current.Rows);
             }
-            meter.Report(Math.Min((part + 1L) * source.TestBatch, rows.Length));
+            meter.Report(done += parts[part].Length);
         }
     }
 }

@@ -13,6 +13,8 @@ sealed record PassPart(IReadOnlyList<(int Head, HeadCandidates Candidates)> Head
 /// <summary>Heads of one recipe: candidates compared on held-out pictures, then each head with its best one on all training pictures, tested and written.</summary>
 sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRequest Request, HeadInputs Inputs)> heads)
 {
+    public IReadOnlyList<(string Name, TrainHeadRequest Request, HeadInputs Inputs)> Heads => heads;
+
     /// <summary>That of any of the heads, for what they have in common.</summary>
     public TrainHeadRequest Request => heads[0].Request;
 
@@ -24,6 +26,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         var training = new HeadTraining(source, Recipe, report, cancellation);
         var choices = Choose(training, train, folder, memory, cancellation);
         var (results, diverged) = (new List<(string, HeadResult)>(), new List<string>());
+        TrainingPictures? trained = null;                                                  // known once they have been read
         var parts = Parts([.. choices.Select((choice, i) => (i, choice.Chosen))], _ => Recipe.Epochs, memory);
         foreach (var (number, part) in parts.Index())
         {
@@ -39,7 +42,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
                         diverged.Add(Diverged(trainee, accuracy[0]));
                         continue;
                     }
-                    results.Add((heads[index].Name, Write(Path.Combine(folder, heads[index].Name), heads[index].Request, trainee, accuracy[0], PictureOutcomes.Of(source, seen, accuracy[0].Outcomes!), choices[index], train.Length)));
+                    results.Add((heads[index].Name, Write(Path.Combine(folder, heads[index].Name), heads[index].Request, trainee, accuracy[0], PictureOutcomes.Of(source, seen, accuracy[0].Outcomes!), choices[index], trained ??= TrainingPictures.Of(source, train))));
                 }
             });
             KeepMetrics(folder, state);
@@ -64,7 +67,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
 
     IEnumerable<int> Undecided => Enumerable.Range(0, heads.Count).Where(i => heads[i].Request.Recipe.Candidates.Count > 1);
 
-    int ChoiceEpochs(int head) => new HeadTraining(source, Recipe, report: null, CancellationToken.None).TrainsAllAtOnce(new(heads[head].Inputs, [])) ? Recipe.Epochs : Math.Max(2, Recipe.Epochs / 3);
+    int ChoiceEpochs(int head) => new HeadTraining(source, Recipe, report: null, CancellationToken.None).TrainsAllAtOnce(new(heads[head].Inputs, [])) ? Recipe.Epochs : Recipe.ChoiceEpochs;
 
     // Candidates of equal length together as far as memory goes, in order.
     IReadOnlyList<PassPart> Parts(IReadOnlyList<(int Head, GridCandidate Candidate)> candidates, Func<int, int> epochs, long memory)
@@ -103,7 +106,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         var (lines, parts) = Compare(Undecided, training, train, folder, memory, cancellation);
         foreach (var (i, tried) in lines)
         {
-            var what = Recipe.Optimizer == OptimizerKind.Lbfgs ? $"The penalty is the best of {tried.Count}" : $"Learning rate and weight decay are the best of {tried.Count} after {ChoiceEpochs(i)} epochs";
+            var what = Recipe.Optimizer == OptimizerKind.Lbfgs ? $"The penalty is the best of {tried.Count}" : $"Learning rate and weight decay are the best of {tried.Count} after {(ChoiceEpochs(i) is 1 ? "1 epoch" : $"{ChoiceEpochs(i)} epochs")}";
             choices[i] = HeadChoice.Best(tried, string.Create(CultureInfo.InvariantCulture,
                 $"{what} on {parts.Held.Length} {parts.Where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
         }
@@ -142,10 +145,11 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         return (lines, parts);
     }
 
-    HeadResult Write(string folder, TrainHeadRequest request, Trainee trainee, Accuracy test, PictureOutcomes outcomes, HeadChoice choice, int trainPictures)
+    HeadResult Write(string folder, TrainHeadRequest request, Trainee trainee, Accuracy test, PictureOutcomes outcomes, HeadChoice choice, TrainingPictures trained)
     {
         Directory.CreateDirectory(folder);
         outcomes.Write(Path.Combine(folder, PictureOutcomes.File));
+        trained.Write(Path.Combine(folder, TrainingPictures.File));
         var (inputs, recipe, backbone) = (trainee.Inputs, request.Recipe, source.Save(folder));
         var result = new HeadResult
         {
@@ -154,8 +158,10 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
             Parameters = inputs.Head.ParameterCount(),
             Candidates = choice.Tried,
             Chosen = choice.Tried.FirstOrDefault(c => (c.LearningRate, c.WeightDecay) == (choice.Chosen.LearningRate, choice.Chosen.WeightDecay)),
-            TrainPictures = trainPictures,
-            TrainedOn = request.Subset?.ToString() ?? "all training pictures",
+            TrainPictures = trained.Pictures.Count,
+            TrainedOn = FinishedHead.TrainedOn(request),
+            TrainSha256 = trained.Sha256,
+            TestInTraining = trained.In(outcomes),
             Choice = choice.About,
             Splits = source.Decision,
             TestSha256 = outcomes.TestSha256,
@@ -163,11 +169,11 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
             Head = inputs.Head.ToJson(),
             Features = source.How.DeepClone(),
             Backbone = backbone.DeepClone(),
-            AveragedLooks = request.AverageLooks ? source.TestLooks.Count : 1,
+            AveragedLooks = FinishedHead.AveragedLooks(source, request),
             Unreadable = [.. source.Failures.Select(failure => $"{failure.Path}: {failure.Error}")],
         };
         TrainedHead.Write(Path.Combine(folder, TrainHead.HeadFileName), inputs, trainee.Tensors(0), source.Request, backbone, source.ClassNames,
-            new JsonObject { ["recipe"] = recipe.ToJson(), ["data"] = source.How["data"]!.DeepClone(), ["trainPictures"] = trainPictures });
+            new JsonObject { ["recipe"] = recipe.ToJson(), ["data"] = source.How["data"]!.DeepClone(), ["trainPictures"] = trained.Pictures.Count, [TrainedHead.TrainSha256Key] = trained.Sha256 });
         result.Write(Path.Combine(folder, TrainHead.ResultFile));
         return result;
     }

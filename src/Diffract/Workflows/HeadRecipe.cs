@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Diffract.Heads;
 
@@ -30,12 +31,28 @@ public sealed record HeadRecipe
     public double HeldOut { get; init; } = 0.15;
     public ulong Seed { get; init; }
 
+    /// <exception cref="ArgumentException">Settings are out of range; all of them are named.</exception>
+    public void Check()
+    {
+        List<string> faults = [];
+        void Expect(bool good, FormattableString fault) { if (!good) { faults.Add(fault.ToString(CultureInfo.InvariantCulture)); } }
+        Expect(Epochs >= 1, $"epochs {Epochs}: expected 1 or more");
+        Expect(BatchSize >= 1, $"batch {BatchSize}: expected 1 picture or more");
+        Expect(Accumulate >= 1, $"accumulate {Accumulate}: expected 1 part or more");
+        foreach (var rate in LearningRates) { Expect(rate > 0 && double.IsFinite(rate), $"learning rate {rate}: expected one above 0"); }
+        foreach (var decay in WeightDecays) { Expect(decay >= 0 && double.IsFinite(decay), $"weight decay {decay}: expected 0 or more"); }
+        if (faults.Count > 0) { throw new ArgumentException(string.Join("; ", faults)); }
+    }
+
     /// <summary>A head that is linear, as stacked training and <see cref="OptimizerKind.Lbfgs"/> need it.</summary>
     /// <exception cref="HeadConfigException">It is not.</exception>
     public LinearConfig Linear(HeadConfig head) => head is LinearConfig { Hidden.Count: 0 } linear ? linear
         : throw new HeadConfigException($"recipe {Name} fits linear heads only, the head is {head.Kind}. Choose another recipe: {string.Join(", ", HeadRecipes.Names.Where(name => name != Name))}.");
 
     public IReadOnlyList<GridCandidate> Candidates => [.. from rate in LearningRates from decay in WeightDecays select new GridCandidate(rate, decay)];
+
+    /// <summary>Epochs after which candidates that cost a training each are compared: a third of the recipe's, but at least 2 where it has as many.</summary>
+    public int ChoiceEpochs => Math.Min(Epochs, Math.Max(2, Epochs / 3));
 
     /// <summary>The same with one learning rate and weight decay, for sources where each candidate costs a pass over the pictures an epoch.</summary>
     public HeadRecipe WithoutChoice() => this with { LearningRates = [UsualRate ?? LearningRates[0]], WeightDecays = [WeightDecays[0]] };

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Diffract.Metrics;
 using Diffract.Torch;
 
@@ -39,6 +40,10 @@ public sealed record HeadResult
     /// <summary>How the choice was made, and that the test pictures had no part in it.</summary>
     public required string Choice { get; init; }
     public required string Splits { get; init; }
+    /// <summary>Test pictures that were trained on.</summary>
+    public TestOverlap? TestInTraining { get; init; }
+    /// <summary>Of the training pictures and their labels; null in results of earlier versions.</summary>
+    public string? TrainSha256 { get; init; }
     /// <summary>Of the test pictures and their labels, whatever their order; see <see cref="PictureOutcomes"/>.</summary>
     public string? TestSha256 { get; init; }
     public required JsonNode Recipe { get; init; }
@@ -50,6 +55,10 @@ public sealed record HeadResult
     public int AveragedLooks { get; init; } = 1;
     /// <summary>Pictures that could not be read and had no part: path and why.</summary>
     public IReadOnlyList<string> Unreadable { get; init; } = [];
+
+    /// <summary>The folder held this result already, and nothing was trained.</summary>
+    [JsonIgnore]
+    public bool AlreadyThere { get; init; }
 
     public void Write(string path) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, Json));
 

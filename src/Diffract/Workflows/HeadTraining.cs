@@ -41,6 +41,10 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
 
     void Fit(IReadOnlyList<HeadCandidates> heads, int[] rows, string? folder, Action<IReadOnlyList<Trainee>> take)
     {
+        if (folder is not null && File.Exists(Path.Combine(folder, TrainLoop.StateFile)))
+        {
+            throw new TrainException($"{folder} is of another run, which was stopped: it has trained for {TrainLoop.StepOf(folder)} steps, while this one fits a head at once. Finish it by the command that began it, choose another folder, or delete it.");
+        }
         using var scope = new TensorScope();
         var trainees = new List<StackedTrainee>();
         try

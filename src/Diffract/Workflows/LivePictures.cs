@@ -15,9 +15,14 @@ public sealed class LivePictures(ExtractItems items, FeatureRequest request, int
     const long BytesAhead = 64 << 20;
 
     readonly SortedDictionary<int, string> _failures = [];
+    readonly ContentHash?[] _hashes = new ContentHash?[items.Items.Count];
 
     /// <summary>Pictures that could not be read so far, path and why.</summary>
     public IReadOnlyList<(string Path, string Error)> Failures => [.. _failures.Select(pair => (items.Set.Items[items.Items[pair.Key].Item].Path, pair.Value))];
+
+    /// <summary>Hash of an item's file, which is read where it has not been yet.</summary>
+    /// <exception cref="PictureException">It cannot be read.</exception>
+    public ContentHash HashOf(int row) => _hashes[row] ??= ContentHash.Of(items.Set.ReadBytes(items.Items[row].Item));
 
     /// <summary>Batches of the given sizes, in order.</summary>
     /// <param name="looks">Rows count the items.</param> <param name="sizes">They add up to the number of looks.</param>
@@ -54,6 +59,7 @@ public sealed class LivePictures(ExtractItems items, FeatureRequest request, int
             {
                 pictures.Current.Normalise(x0.Span<float>().Slice(rows.Count * each, each));
                 rows.Add(row);
+                _hashes[row] = picture.Hash;
                 noise.Add(new(picture.Hash, view.Flip ? 1 : 0, draw));
             }
         }

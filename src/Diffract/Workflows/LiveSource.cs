@@ -66,7 +66,7 @@ public sealed class LiveSource : HeadSource, IDisposable
         }
     }
 
-    public override ContentHash HashOf(int row) => ContentHash.Of(_items.Set.ReadBytes(_items.Items[row].Item));
+    public override ContentHash HashOf(int row) => _pictures.HashOf(row);
 
     public override HeadInputs Complete(HeadConfig head, IReadOnlyList<int>? ts, IReadOnlyList<int>? blocks) =>
         HeadInputs.Choose(head, ts ?? Request.T, blocks ?? Request.Blocks, ClassNames.Count, pools: null,

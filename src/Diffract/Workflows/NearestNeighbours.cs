@@ -66,7 +66,7 @@ public static class NearestNeighbours
         var result = NeighboursResult.Of(store, request, train, test, cells);
         if (folder is not null)
         {
-            Directory.CreateDirectory(folder);
+            OutputFolder.Make(folder);
             var best = cells[0];                                                           // weighted votes of the first k: written where there is one map
             if (names.Length == 1)
             {

@@ -46,13 +46,14 @@ public static class PixelStore
             ["features"] = request.ToJson(),
             ["batch"] = 64,
         };
-        var existing = StoreMatch.Find(folder, how);
+        var existing = StoreMatch.Find(folder, items, how);
         var shard = Path.Combine(folder, StoreManifest.ShardName(0));
         if (existing is { Complete: true } && ShardWriter.IsWhole(shard, "", request))
         {
+            StoredPictures.Check(folder, existing, items, [0], options, report, cancellation);
             return new ExtractSummary(existing, AlreadyThere: true).Under(options);
         }
-        Directory.CreateDirectory(folder);
+        OutputFolder.Make(folder);
         var (values, labels, splits, places, hashes, failures) = (new List<byte[]>(), new List<long>(), new List<long>(), new List<long>(), new List<byte>(), new List<string[]>());
         var meter = new ProgressMeter("extract", "pictures", 0, items.Items.Count, report);
         var loader = new LoaderOptions { Height = size, Width = size, BatchSize = 64, Workers = options.Workers };

@@ -68,7 +68,7 @@ public static class Pretrain
         var pictures = new PretrainPictures(set, config);
         var held = pictures.HeldOut(store.Device);
 
-        Directory.CreateDirectory(folder);
+        OutputFolder.Make(folder);
         var loop = new TrainLoopConfig
         {
             Activity = "pretrain", Steps = config.Steps, LearningRate = LearningRate.WarmupCosine(config.LearningRate, config.WarmupSteps, config.Steps),

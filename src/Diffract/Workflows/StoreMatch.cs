@@ -7,28 +7,28 @@ namespace Diffract.Workflows;
 static class StoreMatch
 {
     /// <summary>The store that the folder holds; null where it holds none.</summary>
-    /// <param name="how">What is asked for, as manifests say it.</param>
+    /// <param name="items">The pictures that are asked for.</param> <param name="how">All that is asked for, as manifests say it.</param>
     /// <exception cref="FeatureStoreException">It holds one that does not serve; the message says what differs.</exception>
-    public static StoreManifest? Find(string folder, JsonObject how)
+    public static StoreManifest? Find(string folder, ExtractItems items, JsonObject how)
     {
         if (!File.Exists(Path.Combine(folder, StoreManifest.File)))
         {
             return null;
         }
         var existing = StoreManifest.Read(folder);
-        var faults = Faults(how.DeepClone().AsObject(), existing.How.DeepClone().AsObject(), existing);
+        var faults = Faults(how.DeepClone().AsObject(), existing.How.DeepClone().AsObject(), existing, () => StoredList.Difference(folder, existing, items));
         var unfinished = existing.Complete ? "" : " It is not finished, and goes on with exactly what it was begun with.";
         return faults.Count == 0 ? existing
             : throw new FeatureStoreException($"{folder} holds other features: {string.Join("; ", faults.Take(6))}.{unfinished} Choose another folder, or delete this one.");
     }
 
     // What a file or a folder is called, and how many pictures a batch has, does not change the features.
-    static List<string> Faults(JsonObject mine, JsonObject theirs, StoreManifest existing)
+    static List<string> Faults(JsonObject mine, JsonObject theirs, StoreManifest existing, Func<string> list)
     {
         var (asked, faults) = (FeatureRequest.FromJson(mine["features"]!), new List<string>());
         if (!Same("data", "listSha256"))
         {
-            faults.Add($"data: another list of pictures, {theirs["data"]!["pictures"]} in the store, {mine["data"]!["pictures"]} asked for (other file names, classes or splits: another folder, --limit or --seed?)");
+            faults.Add($"data: another list of pictures, {theirs["data"]!["pictures"]} in the store, {mine["data"]!["pictures"]} asked for{(list() is { Length: > 0 } difference ? $": {difference}" : "")} (files that came or went, another folder, --limit or --seed?)");
         }
         if (!Same("model", "sha256"))
         {

@@ -17,10 +17,12 @@ public sealed class StoreSource : HeadSource
     string[]? _files;
 
     /// <param name="backbone">The one that the store was made with, on <paramref name="device"/>; needed for a head with feedback only.</param>
-    /// <exception cref="FeatureStoreException">The store was made with another backbone.</exception>
-    public StoreSource(FeatureStore store, Backbone? backbone = null, Device? device = null)
+    /// <param name="classNames">Classes of a head, to which the store's are matched by name; null: the store's own.</param>
+    /// <exception cref="FeatureStoreException">The store was made with another backbone.</exception> <exception cref="PictureException">A row has a class that is not among <paramref name="classNames"/>.</exception>
+    public StoreSource(FeatureStore store, Backbone? backbone = null, Device? device = null, IReadOnlyList<string>? classNames = null)
     {
-        (_store, Net, Device) = (store, backbone?.Net, device ?? Device.Cpu);
+        (_store, Net, Device, ClassNames) = (store, backbone?.Net, device ?? Device.Cpu, classNames ?? store.Manifest.ClassNames);
+        Labels = classNames is null ? store.Labels : Mapped(store, classNames);
         var made = store.Manifest.How["model"]!;
         if (backbone is not null && backbone.Sha256 != (string)made["sha256"]!)
         {
@@ -29,8 +31,8 @@ public sealed class StoreSource : HeadSource
     }
 
     public override string Name => _store.Folder;
-    public override IReadOnlyList<string> ClassNames => _store.Manifest.ClassNames;
-    public override IReadOnlyList<long> Labels => _store.Labels;
+    public override IReadOnlyList<string> ClassNames { get; }
+    public override IReadOnlyList<long> Labels { get; }
     public override IReadOnlyList<PictureSplit> Splits => _store.Splits;
     public override IReadOnlyList<string> Files => _files ??= [.. _store.ReadRows().Select(row => row.File)];
     public override string Decision => _store.Manifest.Splits;
@@ -108,11 +110,18 @@ public sealed class StoreSource : HeadSource
 
     IReadOnlyDictionary<FeatureKey, Tensor> OnDevice(IReadOnlyDictionary<FeatureKey, Tensor> maps) => Device.IsCpu ? maps : maps.ToDictionary(pair => pair.Key, pair => pair.Value.To(Device));
 
+    static long[] Mapped(FeatureStore store, IReadOnlyList<string> classNames)
+    {
+        var map = ClassMap.Of(store.Folder, store.Manifest.ClassNames, classNames, store.Labels);
+        return [.. store.Labels.Select(label => label < 0 ? label : map[label])];
+    }
+
     // The shorter side of a block's whole map, from what the manifest says of the net.
     int Side(int block)
     {
         var flags = JsonSerializer.SerializeToElement(How["model"]!["unet"]);
         var layout = new UNetLayout(UNetConfig.Parse(flags, _store.Folder));
-        return Math.Min(_store.Request.Height, _store.Request.Width) / layout.Blocks[block - 1].OutStride;
+        return block >= 1 && block <= layout.Blocks.Count ? Math.Min(_store.Request.Height, _store.Request.Width) / layout.Blocks[block - 1].OutStride
+            : throw new FeatureStoreException($"block {block} is asked for: the net of {_store.Folder} has blocks 1 to {layout.Blocks.Count}, and the store holds {string.Join(", ", _store.Request.Blocks)}");
     }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using Diffract.Data;
 using Diffract.Torch;
 
@@ -12,10 +11,10 @@ public sealed record PlannedHead(string Name, TrainHeadRequest Request);
 /// <summary>Many heads on one source: those of equal recipes (but for learning rates and weight decays) are trained in one pass, which loads each batch once for all.</summary>
 public static class TrainHeads
 {
-    /// <summary>Trains the heads; each ends as it would have ended alone.</summary>
+    /// <summary>Trains the heads; each ends as it would have ended alone. Where the folder holds all heads of a pass already, they are left and their results returned.</summary>
     /// <param name="folder">Receives for each head a folder of its name, as <see cref="TrainHead"/> fills it, but for metrics.jsonl, which is there once for each pass with the sum of the losses.</param>
     /// <param name="memory">Bytes for weights, gradients and the optimiser's state of what is trained at once; null: half of what this process can hope for. Heads that need more are trained in several passes.</param>
-    /// <exception cref="ArgumentException">Two heads have one name.</exception> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
+    /// <exception cref="ArgumentException">Two heads have one name, or a recipe is out of range.</exception> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
     public static IReadOnlyList<HeadResult> Run(HeadSource source, IReadOnlyList<PlannedHead> heads, string folder, long? memory = null, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         using var scope = new TensorScope();
@@ -23,17 +22,18 @@ public static class TrainHeads
         {
             throw new ArgumentException($"two heads are named '{twice.Key}'; give each a name of its own");
         }
+        foreach (var head in heads) { head.Request.Recipe.Check(); }
         var test = TrainHead.Rows(source, "test", PictureSplit.Test);
         TrainHead.TrainRows(source, heads[0].Request, test);                              // a fault of the pictures is said before one of the heads
         var passes = Passes(source, heads);
         var train = passes.ToDictionary(pass => pass, pass => TrainHead.TrainRows(source, pass.Request, test));
-        foreach (var head in heads)
-        {
-            RefuseOther(source, Path.Combine(folder, head.Name, TrainHead.ResultFile));
-        }
-        Directory.CreateDirectory(folder);
         var results = new Dictionary<string, HeadResult>();
-        foreach (var (index, pass) in passes.Index())
+        foreach (var (pass, (name, request, inputs)) in passes.SelectMany(pass => pass.Heads.Select(head => (pass, head))))
+        {
+            if (FinishedHead.Find(source, request, inputs.Head, train[pass], test, Path.Combine(folder, name)) is { } finished) { results[name] = finished; }
+        }
+        OutputFolder.Make(folder);
+        foreach (var (index, pass) in passes.Index().Where(pass => !pass.Item.Heads.All(head => results.ContainsKey(head.Name))))
         {
             var run = passes.Count == 1 ? "run" : string.Create(CultureInfo.InvariantCulture, $"run-{index}");
             foreach (var (name, result) in pass.Run(train[pass], test, folder, run, memory ?? DefaultMemory, report, cancellation))
@@ -65,24 +65,6 @@ public static class TrainHeads
     static IReadOnlyList<HeadPass> Passes(HeadSource source, IReadOnlyList<PlannedHead> heads) =>
         [.. heads.Select(head => (head.Name, head.Request, Inputs: source.Complete(head.Request.Head, head.Request.T, head.Request.Blocks)))
             .GroupBy(head => Shared(head.Request)).Select(same => new HeadPass(source, [.. same]))];
-
-    // A finished head may be trained anew in its place; one of another checkpoint or of other pictures is not to be lost by a slip of the folder's name.
-    static void RefuseOther(HeadSource source, string file)
-    {
-        if (!File.Exists(file))
-        {
-            return;
-        }
-        var (mine, earlier) = (source.How, JsonNode.Parse(File.ReadAllBytes(file))?["features"]);
-        string Text(JsonNode? how, string part, string key) => (string?)how?[part]?[key] ?? "unknown";
-        var model = Text(earlier, "model", "sha256") == Text(mine, "model", "sha256") ? null : $"of {Text(earlier, "model", "name")} ({Short(earlier)}), this head would be of {Text(mine, "model", "name")} ({Short(mine)})";
-        var data = Text(earlier, "data", "listSha256") == Text(mine, "data", "listSha256") ? null : $"of other pictures of {Text(earlier, "data", "name")}";
-        if ((model ?? data) is { } what)
-        {
-            throw new TrainException($"{file} is a finished result {what}. Choose another --out, or delete it.");
-        }
-        string Short(JsonNode? how) => $"SHA-256 {Text(how, "model", "sha256")[..Math.Min(12, Text(how, "model", "sha256").Length)]}...";
-    }
 
     // What heads must have in common to see the same batches.
     static string Shared(TrainHeadRequest request)

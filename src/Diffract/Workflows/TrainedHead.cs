@@ -12,10 +12,12 @@ public sealed class TrainedHead : IDisposable
 {
     const string FeaturesKey = "diffract.features", BackboneKey = "diffract.backbone", ClassesKey = "diffract.classes", MadeWithKey = "diffract.made_with";
 
+    internal const string TrainSha256Key = "trainSha256";
+
     readonly ParameterStore _store;
 
-    TrainedHead(ParameterStore store, Head head, HeadInputs inputs, FeatureRequest features, JsonObject backbone, IReadOnlyList<string> classNames) =>
-        (_store, Head, Inputs, Features, Backbone, ClassNames) = (store, head, inputs, features, backbone, classNames);
+    TrainedHead(ParameterStore store, Head head, HeadInputs inputs, FeatureRequest features, JsonObject backbone, IReadOnlyList<string> classNames, TrainingPictures? trainedOn) =>
+        (_store, Head, Inputs, Features, Backbone, ClassNames, TrainedOn) = (store, head, inputs, features, backbone, classNames, trainedOn);
 
     public Head Head { get; }
     public HeadInputs Inputs { get; }
@@ -27,6 +29,9 @@ public sealed class TrainedHead : IDisposable
     public JsonObject Backbone { get; }
 
     public IReadOnlyList<string> ClassNames { get; }
+
+    /// <summary>What it was trained on, where <see cref="TrainingPictures.File"/> of its training lies beside it.</summary>
+    public TrainingPictures? TrainedOn { get; }
 
     public string BackboneSha256 => (string)Backbone["sha256"]!;
 
@@ -44,6 +49,10 @@ public sealed class TrainedHead : IDisposable
     /// <exception cref="HeadConfigException">The file is not a head that was trained here, or is damaged.</exception> <exception cref="CheckpointException">It cannot be read.</exception>
     public static TrainedHead Open(string path)
     {
+        if (!File.Exists(path))
+        {
+            throw new HeadConfigException($"{path}: {(Directory.Exists(path) ? $"is a folder; name the head in it, such as {Path.Combine(path, TrainHead.HeadFileName)}" : $"there is no such file; give the {TrainHead.HeadFileName} that `diffract train` wrote")}");
+        }
         using var scope = new TensorScope();
         using var file = CheckpointFile.Open(path);
         var config = HeadFile.Config(file);
@@ -53,11 +62,13 @@ public sealed class TrainedHead : IDisposable
             var backbone = JsonNode.Parse(file.Metadata[BackboneKey])!.AsObject();
             _ = (string)backbone["sha256"]!;
             var classes = JsonSerializer.Deserialize<string[]>(file.Metadata[ClassesKey])!;
+            var trainSha256 = file.Metadata.TryGetValue(MadeWithKey, out var made) ? (string?)JsonNode.Parse(made)?[TrainSha256Key] : null;
+            var trainedOn = trainSha256 is null ? null : TrainingPictures.Read(Path.Combine(Path.GetDirectoryName(path)!, TrainingPictures.File), trainSha256);
             var store = ParameterStore.From(file.StateDict());
             var head = config.Build(store.Root);
             store.Verify(path, hint: () => "The file is damaged or was written by another version.");
             var inputs = HeadInputs.Choose(config, config.Ts, [.. config.Blocks.Select(b => b.Block)], config.Classes, features.Pools, name => Shape(config, name), block => Side(config, block));
-            return classes.Length == config.Classes ? new(store, head, inputs, features, backbone, classes)
+            return classes.Length == config.Classes ? new(store, head, inputs, features, backbone, classes, trainedOn)
                 : throw new HeadConfigException($"{path}: {classes.Length} class names for {config.Classes} outputs; the file is damaged");
         }
         catch (Exception exception) when (exception is KeyNotFoundException or JsonException or NullReferenceException or InvalidOperationException or FormatException)

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Diffract.Tests.Cli;
 
 /// <summary>The command itself: what it has no use for is an error before any file is opened.</summary>
@@ -18,15 +16,9 @@ public class StrayOptionsTests
     [InlineData("finetune --recipe logistic", "recipe 'logistic' fits a head to features that stay as they are")]
     public void An_option_without_effect_is_refused(string line, string message)
     {
-        var program = Path.Combine(AppContext.BaseDirectory.Replace("Diffract.Tests", "Diffract.Cli", StringComparison.Ordinal), "Diffract.Cli.dll");
-        var start = new ProcessStartInfo(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"),
-            [program, .. line.Split(' '), "--model", "none", "--data", "none", "--out", "none"]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var (code, errors) = Command.Run([.. line.Split(' '), "--model", "none", "--data", "none", "--out", "none"]);
 
-        using var process = Process.Start(start)!;
-        var errors = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-
-        Assert.Equal(1, process.ExitCode);
+        Assert.Equal(1, code);
         Assert.StartsWith("error: ", errors);
         Assert.Contains(message, errors);
     }

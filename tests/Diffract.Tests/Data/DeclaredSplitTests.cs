@@ -24,6 +24,24 @@ public class DeclaredSplitTests
     }
 
     [Theory]
+    [InlineData("val", "the folder val/ has no pictures.")]
+    [InlineData("val/cat", "the folder val/ has no pictures.")]
+    [InlineData("val/1.jpg", "the folder val/ has 1 pictures without label and none with.")]
+    public void Empty_validation_folder_beside_test_pictures_is_a_warning(string what, string says)
+    {
+        using var tree = new PictureTree([.. Training, "test/cat/7.jpg", "test/dog/7.jpg"]);
+        if (what.EndsWith(".jpg", StringComparison.Ordinal)) { tree.Write(what, PictureTree.Jpeg); }
+        else { Directory.CreateDirectory(Path.Combine(tree.Root, what)); }
+
+        var splits = Splits.Resolve(PictureSet.Open(tree.Root));
+
+        Assert.Equal((12, 0, 2), (splits.Train.Count, splits.Validation.Count, splits.Test.Count));
+        Assert.Contains(splits.Warnings, warning => warning.EndsWith($"{says} What it would have decided is decided on held-out training pictures.", StringComparison.Ordinal));
+        foreach (var file in Directory.GetFiles(Path.Combine(tree.Root, "test"), "*.jpg", SearchOption.AllDirectories)) { File.Delete(file); }
+        Assert.Contains("the folder", Error(tree));
+    }
+
+    [Theory]
     [InlineData("test/1.jpg")]
     [InlineData("test/1.jpg", "extra/2.jpg")]
     [InlineData("data/train/cat/1.jpg", "data/train/dog/1.jpg", "data/test/1.jpg")]

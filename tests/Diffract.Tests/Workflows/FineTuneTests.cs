@@ -261,9 +261,17 @@ public class FineTuneTests
 
         var (a, b) = (Weights(folder["several/model.safetensors"]), Weights(folder["one/model.safetensors"]));
         Assert.All(a, pair => Assert.Equal(pair.Value, b[pair.Key]));
-        Assert.Contains("best of 2", several.Choice);
+        Assert.Contains("best of 2 after 2 epochs on", several.Choice);
+        Assert.Contains("best of 2 after 1 epoch on", Tune(folder, "short", Quick with { Epochs = 1, LearningRates = [1e-5, 1e-3] }).Choice);
         Assert.False(Directory.Exists(folder["several/choice-0"]));
     }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 2)]
+    [InlineData(6, 2)]
+    [InlineData(28, 9)]
+    public void A_choice_takes_no_more_epochs_than_the_training(int epochs, int choosing) => Assert.Equal(choosing, (Quick with { Epochs = epochs }).ChoiceEpochs);
 
     [Fact]
     public void Learning_rates_fall_by_blocks_from_the_head_downwards()

@@ -85,7 +85,7 @@ public class TrainHeadsTests
         TrainHeads.Run(source, heads, folder["parts"]);
 
         var (whole, parts) = (TemporaryFolder.Contents(folder["whole"]), TemporaryFolder.Contents(folder["parts"]));
-        Assert.Equal(2 * 3 + 1, whole.Count);                                       // head, result and outcomes of each, one curve
+        Assert.Equal(2 * 4 + 1, whole.Count);                                       // head, result, outcomes and what it was trained on of each, one curve
         Assert.All(whole.Where(file => !file.Key.EndsWith(".jsonl", StringComparison.Ordinal)), file => Assert.Equal(file.Value, parts[file.Key]));
     }
 

@@ -13,7 +13,7 @@ sealed class FolderFiles : SetFiles
     /// <exception cref="PictureException">There is no such folder.</exception>
     public FolderFiles(string folder, string? cacheFolder = null) : base(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))))
     {
-        if (!Directory.Exists(folder)) { throw new PictureException($"{folder}: there is no such folder or archive"); }
+        if (!Directory.Exists(folder)) { throw new PictureException($"{folder}: there is no such folder or archive{(Path.IsPathRooted(folder) ? "" : $" in {Directory.GetCurrentDirectory()}")}"); }
         (_root, _cacheFolder) = (folder, cacheFolder);
     }
 

@@ -37,7 +37,7 @@ sealed class TarFiles : SetFiles
         }
         catch (Exception cause) when (cause is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            throw new PictureException($"{file}: cannot be read as .tar or .tar.gz: {cause.Message}", cause);
+            throw new PictureException($"{file}: cannot be read as .tar or .tar.gz: {cause.Message}. Give a folder of class folders, such an archive of one, or a list as text (path,label,split)", cause);
         }
     }
 

@@ -11,7 +11,7 @@ static class ClassFolders
         int others = all.Count(PictureLayout.IsOtherPicture);
         if (paths.Length == 0)
         {
-            throw new PictureException($"{files.Name}: there are no .jpg, .jpeg, .png or .webp files among its {all.Length} files" + (others > 0 ? $" ({others} of other picture formats)" : ""));
+            throw new PictureException($"{files.Name}: there are no .jpg, .jpeg, .png or .webp files among its {all.Length} files" + (others > 0 ? $" ({others} of other picture formats)" : "") + ". Put pictures there, in one folder a class.");
         }
         Array.Sort(paths, PictureLayout.Order);
         var (classes, items, kept, warnings) = PictureLayout.Arrange(files.Name, paths);

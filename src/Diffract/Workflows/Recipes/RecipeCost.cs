@@ -37,7 +37,7 @@ static class RecipeCost
     static double Training(HeadConfig head, HeadRecipe recipe, long train)
     {
         var (candidates, isGrid) = (recipe.Candidates.Count, head is LinearConfig { Hidden.Count: 0 });
-        var choosing = candidates == 1 ? 0 : candidates * (1 - recipe.HeldOut) * (isGrid ? recipe.Epochs : Math.Max(2, recipe.Epochs / 3));
+        var choosing = candidates == 1 ? 0 : candidates * (1 - recipe.HeldOut) * (isGrid ? recipe.Epochs : recipe.ChoiceEpochs);
         return 3.0 * HeadCost.Forward(head) * train * (choosing + recipe.Epochs);
     }
 

@@ -26,7 +26,7 @@ public static class RunRecipe
         var items = Items(request);
         var plan = RecipePlan.Make(recipe, layout, Counts(recipe, items), request.Rows);
         CheckRoom(request, plan);
-        Directory.CreateDirectory(folder);
+        OutputFolder.Make(folder);
         CheckRun(folder, model, items);
         foreach (var job in plan.Jobs)
         {
