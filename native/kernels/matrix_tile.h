@@ -7,6 +7,7 @@
 namespace diffract
 {
 constexpr int64_t TileRows = 6; // with four vectors: 24 sums, 4 vectors of b, 1 scalar of a, of 32 registers
+constexpr int64_t BytesAhead = 8 << 10; // what the first rows that pass over b ask for: the processor's own prefetching does not see past a page
 
 // Where the factors are: a[row * a_row + k * a_depth], b[k * b_row + column], c[row * c_row + column].
 struct Product
@@ -20,7 +21,7 @@ struct Product
     bool add; // to what c holds
 };
 
-template <typename V, int Rows, int Vectors>
+template <typename V, int Rows, int Vectors, bool First>
 DIFFRACT_INLINE void multiply_block(const Product& p, const float* __restrict a, float* __restrict c)
 {
     constexpr int64_t lanes = Lanes<V>::count;
@@ -42,6 +43,10 @@ DIFFRACT_INLINE void multiply_block(const Product& p, const float* __restrict a,
         for (int j = 0; j < Vectors; j++)
         {
             load(right[j], b + j * lanes);
+            if (First)
+            {
+                __builtin_prefetch(reinterpret_cast<const char*>(b + j * lanes) + BytesAhead);
+            }
         }
         for (int i = 0; i < Rows; i++)
         {
@@ -64,19 +69,24 @@ template <typename V, int Vectors>
 DIFFRACT_INLINE void multiply_rows(const Product& p)
 {
     int64_t row = 0;
+    if (p.rows >= TileRows)
+    {
+        multiply_block<V, TileRows, Vectors, true>(p, p.a, p.c);
+        row = TileRows;
+    }
     for (; row + TileRows <= p.rows; row += TileRows)
     {
-        multiply_block<V, TileRows, Vectors>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+        multiply_block<V, TileRows, Vectors, false>(p, p.a + row * p.a_row, p.c + row * p.c_row);
     }
     const float* a = p.a + row * p.a_row;
     float* c = p.c + row * p.c_row;
     switch (p.rows - row)
     {
-    case 1: return multiply_block<V, 1, Vectors>(p, a, c);
-    case 2: return multiply_block<V, 2, Vectors>(p, a, c);
-    case 3: return multiply_block<V, 3, Vectors>(p, a, c);
-    case 4: return multiply_block<V, 4, Vectors>(p, a, c);
-    case 5: return multiply_block<V, 5, Vectors>(p, a, c);
+    case 1: return multiply_block<V, 1, Vectors, true>(p, a, c);
+    case 2: return multiply_block<V, 2, Vectors, true>(p, a, c);
+    case 3: return multiply_block<V, 3, Vectors, true>(p, a, c);
+    case 4: return multiply_block<V, 4, Vectors, true>(p, a, c);
+    case 5: return multiply_block<V, 5, Vectors, true>(p, a, c);
     }
 }
 

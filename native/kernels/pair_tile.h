@@ -1,7 +1,7 @@
 // The product loop of matrix_tile.h with bfloat16 factors and float32 sums: AVX-512's dot product of pairs, VDPBF16PS, takes two steps of the depth at once.
 // Ceiling: two of them a cycle, twice the float32 rate.
 #pragma once
-#include "vectors.h"
+#include "matrix_tile.h"
 
 namespace diffract
 {
@@ -43,7 +43,8 @@ DIFFRACT_AVX512_BF16 inline void store_pairs(uint16_t* p, const Floats16& even, 
     _mm512_storeu_si512(p, _mm512_permutexvar_epi16(order, (__m512i)both));
 }
 
-template <int Rows, int Vectors>
+// First: of the rows that pass over b; they ask for what lies further on.
+template <int Rows, int Vectors, bool First>
 DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_block(const PairProduct& p, const uint16_t* __restrict a, float* __restrict c)
 {
     __m512 sum[Rows][Vectors];
@@ -61,6 +62,10 @@ DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_block(const PairProduct&
         for (int j = 0; j < Vectors; j++)
         {
             right[j] = _mm512_loadu_si512(b + j * 32);
+            if (First)
+            {
+                _mm_prefetch(reinterpret_cast<const char*>(b + j * 32) + BytesAhead, _MM_HINT_T0);
+            }
         }
         for (int i = 0; i < Rows; i++)
         {
@@ -85,21 +90,25 @@ DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_block(const PairProduct&
 template <int Vectors>
 DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_rows(const PairProduct& p)
 {
-    constexpr int64_t Rows = 6;
     int64_t row = 0;
-    for (; row + Rows <= p.rows; row += Rows)
+    if (p.rows >= TileRows)
     {
-        multiply_pair_block<Rows, Vectors>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+        multiply_pair_block<TileRows, Vectors, true>(p, p.a, p.c);
+        row = TileRows;
+    }
+    for (; row + TileRows <= p.rows; row += TileRows)
+    {
+        multiply_pair_block<TileRows, Vectors, false>(p, p.a + row * p.a_row, p.c + row * p.c_row);
     }
     const uint16_t* const a = p.a + row * p.a_row;
     float* const c = p.c + row * p.c_row;
     switch (p.rows - row)
     {
-    case 1: return multiply_pair_block<1, Vectors>(p, a, c);
-    case 2: return multiply_pair_block<2, Vectors>(p, a, c);
-    case 3: return multiply_pair_block<3, Vectors>(p, a, c);
-    case 4: return multiply_pair_block<4, Vectors>(p, a, c);
-    case 5: return multiply_pair_block<5, Vectors>(p, a, c);
+    case 1: return multiply_pair_block<1, Vectors, true>(p, a, c);
+    case 2: return multiply_pair_block<2, Vectors, true>(p, a, c);
+    case 3: return multiply_pair_block<3, Vectors, true>(p, a, c);
+    case 4: return multiply_pair_block<4, Vectors, true>(p, a, c);
+    case 5: return multiply_pair_block<5, Vectors, true>(p, a, c);
     }
 }
 

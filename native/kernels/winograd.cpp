@@ -78,7 +78,7 @@ void gradient_pairs(const TileStep<uint16_t, uint16_t>&, uint16_t*) {}
 
 constexpr int64_t DepthBlock = 256; // rows of a panel of b: 64 KB, which stay in the second-level cache while all rows of a pass
 constexpr int64_t NearBlock = 512 << 10, FarBlock = 8 << 20; // bytes of transformed values, in and out: of one thread's cache, and of the one that all share
-constexpr size_t NearWeights = 6 << 20; // bytes of weights that every thread may go through for its own blocks of tiles: no thread waits for another then
+constexpr size_t NearWeights = 10 << 20; // bytes of weights that every thread may go through for its own blocks of tiles: no thread waits for another then
 
 int64_t panels(int64_t columns, int64_t width) { return (columns + width - 1) / width; }
 

@@ -225,6 +225,21 @@ DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t)
     }
 }
 
+constexpr int64_t CacheLine = 64; // bytes
+
+// The pixels that the tile to the right has and this one has not.
+template <typename T>
+DIFFRACT_INLINE void prefetch_next(T* const* at, int64_t channels, int64_t c)
+{
+    for (int64_t i = 0; i < TileIn; i++)
+    {
+        for (int64_t j = TileIn - TileOut; j < TileIn; j++)
+        {
+            __builtin_prefetch(at[i * TileIn + j] + TileOut * channels + c);
+        }
+    }
+}
+
 template <typename V, typename T, typename Value>
 DIFFRACT_INLINE void transform_inputs(const TileStep<T, Value>& s, T* zeros)
 {
@@ -235,6 +250,10 @@ DIFFRACT_INLINE void transform_inputs(const TileStep<T, Value>& s, T* zeros)
         Value* const out = s.value + (tile - s.first) * s.tiles.c;
         for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
         {
+            if (c * sizeof(T) % CacheLine == 0)
+            {
+                prefetch_next(at, s.tiles.c, c);
+            }
             V t[Points];
             input_points(at, c, t);
             for (int64_t point = 0; point < Points; point++)

@@ -27,9 +27,10 @@ sealed class FeatureOptions(bool dataRequired = true)
     public Option<bool> IgnoreExif { get; } = new("--ignore-exif") { Description = "Do not turn pictures upright, as the papers' code does not" };
     public Option<int?> Batch { get; } = new("--batch") { Description = "Pictures a pass" };
     public Option<int?> Workers { get; } = new("--workers") { Description = "Threads that read and decode" };
+    public Option<bool> TrustPictures { get; } = new("--trust-pictures") { Description = "Take the pictures of a store that is there to be what they were, instead of reading each once to compare" };
     public Option<bool> Strict { get; } = new("--strict") { Description = "Stop at the first picture that cannot be read" };
 
-    public IEnumerable<Option> All => [Data, Test, Layout, Classes, T, Blocks, Pool, Views, Draws, Size, Seed, Limit, Class, Store, IgnoreExif, Batch, Workers, Strict];
+    public IEnumerable<Option> All => [Data, Test, Layout, Classes, T, Blocks, Pool, Views, Draws, Size, Seed, Limit, Class, Store, IgnoreExif, Batch, Workers, Strict, TrustPictures];
 
     /// <summary>Those that only a net's features have a use for.</summary>
     public IEnumerable<Option> OfNets => [T, Blocks, Pool, Views, Draws, Size, Class, Store, IgnoreExif, Batch];
@@ -91,7 +92,7 @@ sealed class FeatureOptions(bool dataRequired = true)
 
     public Workflows.ExtractOptions Options(ParseResult arguments) => new()
     {
-        BatchSize = arguments.GetValue(Batch), Workers = arguments.GetValue(Workers) ?? Environment.ProcessorCount, Strict = arguments.GetValue(Strict),
+        BatchSize = arguments.GetValue(Batch), Workers = arguments.GetValue(Workers) ?? Environment.ProcessorCount, Strict = arguments.GetValue(Strict), ComparePictures = !arguments.GetValue(TrustPictures),
     };
 
     public static int[] Numbers(string option, string text, bool ascending = true)

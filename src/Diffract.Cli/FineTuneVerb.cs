@@ -16,7 +16,7 @@ static class FineTuneVerb
         var recompute = new Option<bool>("--recompute") { Description = "Compute blocks once more in the backward pass: less memory, a third more time" };
         var (output, json) = (CommonOptions.Out("Folder for model.safetensors, head.safetensors and result.json"), CommonOptions.Json());
         var verb = new Command("finetune", "Train the net up to the deepest block together with a head, and test on every test picture") { layerDecay, accumulate, recompute, output, json };
-        foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All).Concat(feedback.OfHead).Except([head.Grid, features.Views, features.Store, features.Batch]))
+        foreach (var option in head.All.Concat(subset.All).Concat(look.All).Concat(backbone.All).Concat(features.All).Concat(feedback.OfHead).Except([head.Grid, features.Views, features.Store, features.TrustPictures, features.Batch]))
         {
             verb.Options.Add(option);
         }

@@ -21,8 +21,9 @@ static class RunVerb
         var dry = new Option<bool>("--dry-run") { Description = "Check all that can be checked, say pictures, multiply-adds, time and disk, and write nothing" };
         var room = new Option<double?>("--keep-limit") { Description = "GiB that features may take; left out: no limit", HelpName = "GIB" };
         var (batch, workers) = (new Option<int?>("--batch") { Description = "Pictures a pass" }, new Option<int?>("--workers") { Description = "Threads that read and decode" });
+        var trust = new Option<bool>("--trust-pictures") { Description = "Take the pictures of stores that are there to be what they were, instead of reading each once to compare" };
         var (device, json) = (CommonOptions.DeviceOption(), CommonOptions.Json());
-        var verb = new Command("run", "Everything that a recipe asks for: features, heads, tests, one file of results; goes on where it was") { recipe, model, config, data, test, output, rows, set, limit, room, dry, batch, workers, device, json };
+        var verb = new Command("run", "Everything that a recipe asks for: features, heads, tests, one file of results; goes on where it was") { recipe, model, config, data, test, output, rows, set, limit, room, dry, batch, workers, trust, device, json };
         verb.SetAction(arguments =>
         {
             var read = RecipeReader.Read(arguments.GetValue(recipe)!, arguments.GetValue(set));
@@ -30,7 +31,7 @@ static class RunVerb
             {
                 Recipe = read, Model = arguments.GetValue(model), ConfigPath = arguments.GetValue(config), Data = Named(read, data, arguments), Test = Named(read, test, arguments),
                 Rows = arguments.GetValue(rows) is { Length: > 0 } names ? names : null, Limit = arguments.GetValue(limit), KeepLimit = arguments.GetValue(room), Device = Device.Parse(arguments.GetValue(device)!),
-                Extract = new() { BatchSize = arguments.GetValue(batch), Workers = arguments.GetValue(workers) ?? Environment.ProcessorCount },
+                Extract = new() { BatchSize = arguments.GetValue(batch), Workers = arguments.GetValue(workers) ?? Environment.ProcessorCount, ComparePictures = !arguments.GetValue(trust) },
             };
             var folder = arguments.GetValue(output) ?? read.Name;
             if (arguments.GetValue(dry))

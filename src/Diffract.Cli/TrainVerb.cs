@@ -41,9 +41,9 @@ static class TrainVerb
             Refuse(!isFed, $"is for --head {FeedbackOptions.Kind}", [.. feedback.All]);
             Refuse(isFed, $"is not for --head {FeedbackOptions.Kind}, which reads whole maps; --head-config FILE describes the head behind the feedback", head.Hidden, head.Grid, features.Pool);
             Refuse(!isLive, "is for --live: a store holds centre crops (and mirrored ones with --views flip)", [.. look.All]);
-            Refuse(isLive, "is for a store, and --live keeps none", features.Views, features.Store, feedback.Room);
+            Refuse(isLive, "is for a store, and --live keeps none", features.Views, features.Store, features.TrustPictures, feedback.Room);
             Refuse(isKept, "is for pictures that go through the net: those of --store have", features.Test, features.Layout, features.Classes, features.Views, features.Draws, features.Size, features.Limit, features.Store, features.IgnoreExif,
-                features.Batch, features.Workers, features.Strict, feedback.Room);
+                features.Batch, features.Workers, features.Strict, features.TrustPictures, feedback.Room);
 
             void Refuse(bool isStray, string why, params Option[] options)
             {

@@ -112,6 +112,8 @@ public sealed record ExtractOptions
     public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount);
     /// <summary>Stop at the first picture that cannot be read, instead of leaving it out.</summary>
     public bool Strict { get; init; }
+    /// <summary>Whether each picture of a store that is there is read once and compared with its row's hash; false: they are taken to be what they were.</summary>
+    public bool ComparePictures { get; init; } = true;
 
     public int BatchFor(FeatureRequest request) => BatchSize ?? ((long)request.Height * request.Width) switch { < 64 * 64 => 64, < 128 * 128 => 16, _ => 4 };
 

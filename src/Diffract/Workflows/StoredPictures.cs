@@ -13,6 +13,10 @@ static class StoredPictures
     /// <exception cref="FeatureStoreException">Some have changed; the message names the first.</exception>
     public static void Check(string folder, StoreManifest manifest, ExtractItems items, IReadOnlyCollection<int> shards, ExtractOptions options, Action<Progress>? report, CancellationToken cancellation)
     {
+        if (!options.ComparePictures)
+        {
+            return;
+        }
         var (done, total) = (0, shards.Sum(shard => Places(manifest, shard).Count()));
         var meter = new ProgressMeter("compare", "pictures", 0, total, report);
         var changed = new SortedSet<int>();                                                // places among the items

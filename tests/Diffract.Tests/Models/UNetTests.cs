@@ -108,6 +108,26 @@ public class UNetTests
         }
     }
 
+    // ATen takes a map of one picture for channels-first where the stride of its only picture is not a whole map; the kernels would then be left out.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Maps_lie_channels_last_whatever_the_batch(int batch)
+    {
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        using var tiny = new TinyNet();
+        var seen = 0;
+        tiny.Net.Run(Aten.Randn([batch, 3, 16, 16]), Aten.Full([batch], 50, DType.Int64), null, tiny.Net.Layout.Blocks.Count, (block, map) =>
+        {
+            var (c, h, w) = (map.Size(1), map.Size(2), map.Size(3));
+            Assert.Equal([h * w * c, 1, w * c, c], map.Strides.ToArray());
+            seen++;
+            return map;
+        });
+        Assert.Equal(tiny.Net.Layout.Blocks.Count, seen);
+    }
+
     [Fact]
     public void UNetShapes_count_the_multiply_adds_of_the_256_net()
     {

@@ -38,6 +38,7 @@ public class StoredPicturesTests
         Assert.Contains(", .... Choose", many);
         Assert.Equal(before, TemporaryFolder.Contents(folder["store"]));
         Assert.True(Extract.Run(tiny.Backbone, Pictures(), TinyNet.Request, folder["store"], Small).AlreadyThere);
+        Assert.True(Extract.Run(tiny.Backbone, Pictures(new() { [7] = 8 }), TinyNet.Request, folder["store"], Small with { ComparePictures = false }).AlreadyThere); // as they were told to
     }
 
     [Fact]
