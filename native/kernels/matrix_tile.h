@@ -65,29 +65,36 @@ DIFFRACT_INLINE void multiply_block(const Product& p, const float* __restrict a,
     }
 }
 
-template <typename V, int Vectors>
-DIFFRACT_INLINE void multiply_rows(const Product& p)
+// The rows from `row` on, fewer than TileRows.
+template <typename V, int Vectors, bool First>
+DIFFRACT_INLINE void multiply_rest(const Product& p, int64_t row)
 {
-    int64_t row = 0;
-    if (p.rows >= TileRows)
-    {
-        multiply_block<V, TileRows, Vectors, true>(p, p.a, p.c);
-        row = TileRows;
-    }
-    for (; row + TileRows <= p.rows; row += TileRows)
-    {
-        multiply_block<V, TileRows, Vectors, false>(p, p.a + row * p.a_row, p.c + row * p.c_row);
-    }
     const float* a = p.a + row * p.a_row;
     float* c = p.c + row * p.c_row;
     switch (p.rows - row)
     {
-    case 1: return multiply_block<V, 1, Vectors, true>(p, a, c);
-    case 2: return multiply_block<V, 2, Vectors, true>(p, a, c);
-    case 3: return multiply_block<V, 3, Vectors, true>(p, a, c);
-    case 4: return multiply_block<V, 4, Vectors, true>(p, a, c);
-    case 5: return multiply_block<V, 5, Vectors, true>(p, a, c);
+    case 1: return multiply_block<V, 1, Vectors, First>(p, a, c);
+    case 2: return multiply_block<V, 2, Vectors, First>(p, a, c);
+    case 3: return multiply_block<V, 3, Vectors, First>(p, a, c);
+    case 4: return multiply_block<V, 4, Vectors, First>(p, a, c);
+    case 5: return multiply_block<V, 5, Vectors, First>(p, a, c);
     }
+}
+
+template <typename V, int Vectors>
+DIFFRACT_INLINE void multiply_rows(const Product& p)
+{
+    if (p.rows < TileRows)
+    {
+        return multiply_rest<V, Vectors, true>(p, 0);
+    }
+    multiply_block<V, TileRows, Vectors, true>(p, p.a, p.c);
+    int64_t row = TileRows;
+    for (; row + TileRows <= p.rows; row += TileRows)
+    {
+        multiply_block<V, TileRows, Vectors, false>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+    }
+    multiply_rest<V, Vectors, false>(p, row);
 }
 
 // One panel of b, `vectors` wide: up to four of AVX-512, up to two of AVX2.

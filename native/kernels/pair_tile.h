@@ -87,29 +87,36 @@ DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_block(const PairProduct&
     }
 }
 
-template <int Vectors>
-DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_rows(const PairProduct& p)
+// The rows from `row` on, fewer than TileRows.
+template <int Vectors, bool First>
+DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_rest(const PairProduct& p, int64_t row)
 {
-    int64_t row = 0;
-    if (p.rows >= TileRows)
-    {
-        multiply_pair_block<TileRows, Vectors, true>(p, p.a, p.c);
-        row = TileRows;
-    }
-    for (; row + TileRows <= p.rows; row += TileRows)
-    {
-        multiply_pair_block<TileRows, Vectors, false>(p, p.a + row * p.a_row, p.c + row * p.c_row);
-    }
     const uint16_t* const a = p.a + row * p.a_row;
     float* const c = p.c + row * p.c_row;
     switch (p.rows - row)
     {
-    case 1: return multiply_pair_block<1, Vectors, true>(p, a, c);
-    case 2: return multiply_pair_block<2, Vectors, true>(p, a, c);
-    case 3: return multiply_pair_block<3, Vectors, true>(p, a, c);
-    case 4: return multiply_pair_block<4, Vectors, true>(p, a, c);
-    case 5: return multiply_pair_block<5, Vectors, true>(p, a, c);
+    case 1: return multiply_pair_block<1, Vectors, First>(p, a, c);
+    case 2: return multiply_pair_block<2, Vectors, First>(p, a, c);
+    case 3: return multiply_pair_block<3, Vectors, First>(p, a, c);
+    case 4: return multiply_pair_block<4, Vectors, First>(p, a, c);
+    case 5: return multiply_pair_block<5, Vectors, First>(p, a, c);
     }
+}
+
+template <int Vectors>
+DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_rows(const PairProduct& p)
+{
+    if (p.rows < TileRows)
+    {
+        return multiply_pair_rest<Vectors, true>(p, 0);
+    }
+    multiply_pair_block<TileRows, Vectors, true>(p, p.a, p.c);
+    int64_t row = TileRows;
+    for (; row + TileRows <= p.rows; row += TileRows)
+    {
+        multiply_pair_block<TileRows, Vectors, false>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+    }
+    multiply_pair_rest<Vectors, false>(p, row);
 }
 
 // One panel of b, up to four vectors wide.

@@ -76,7 +76,7 @@ static class ExtractVerb
         {
             Console.Error.WriteLine("note: " + warning);
         }
-        Console.WriteLine(summary.AlreadyThere ? $"{folder} already holds this: {summary.Rows:n0} rows; nothing was done (every picture was read, and is what it was)" : $"{summary.Rows:n0} rows in {folder}. {summary.Manifest.Splits}");
+        Console.WriteLine(summary.AlreadyThere ? $"{folder} already holds this: {summary.Rows:n0} rows; nothing was done" : $"{summary.Rows:n0} rows in {folder}. {summary.Manifest.Splits}");
         if (summary.Remade.Count > 0)
         {
             Console.WriteLine($"made again, since missing or damaged: {string.Join(", ", summary.Remade)}");

@@ -30,7 +30,7 @@ sealed class FeedbackOptions
     public FeedbackHeadConfig Head(ParseResult arguments, UNetLayout layout, HeadConfig reader, int[] read, int? label, IReadOnlyList<FeedbackPair>? pairs = null) => reader as FeedbackHeadConfig ?? new()
     {
         Net = layout.Config, Reader = reader, ReadBlocks = read, Class = label,
-        FirstReadBlocks = arguments.GetValue(FirstBlocks) is { } list ? FeatureOptions.Numbers(FirstBlocks.Name, list) : [],
+        FirstReadBlocks = arguments.GetValue(FirstBlocks) is { } list ? FeatureOptions.Numbers(FirstBlocks.Name, list, ascending: false) : [],
         Feedback = (pairs is null ? FeedbackConfig.Of(FeedbackStrategy.Parse(arguments.GetValue(Feedback)!), layout) : new() { Pairs = pairs, Strategy = string.Join(',', pairs) })
             with { Layers = FeedbackConfig.ParsePlainLayers(arguments.GetValue(Layers)!) },
     };

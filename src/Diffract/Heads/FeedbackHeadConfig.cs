@@ -87,7 +87,7 @@ public sealed record FeedbackHeadConfig : HeadConfig
     string? FirstReadFault() => FirstReadBlocks.Count == 0 ? null
         : Reader is not AttentionConfig reader ? $"firstReadBlocks are {string.Join(", ", FirstReadBlocks)} and the reader is of kind {Reader.Kind}; only attention heads read both passes"
         : FirstReadBlocks.Zip(FirstReadBlocks.Skip(1)).Any(pair => pair.First >= pair.Second) ? $"firstReadBlocks are {string.Join(", ", FirstReadBlocks)}, expected an ascending list without repeats"
-        : FirstReadBlocks.FirstOrDefault(b => b < 1 || b > Layout.Blocks.Count) is not 0 and var strange ? $"firstReadBlocks has block {strange}; this net has blocks 1 to {Layout.Blocks.Count}"
+        : FirstReadBlocks.Select(b => (int?)b).FirstOrDefault(b => b < 1 || b > Layout.Blocks.Count) is { } strange ? $"firstReadBlocks has block {strange}; this net has blocks 1 to {Layout.Blocks.Count}"
         : reader.Sequence.OfType<TokenLayer.Flatten>().Any() && FirstReadBlocks.Intersect(ReadBlocks).Any() ? "a reader that flattens its tokens cannot read a block in both passes"
         : null;
 }

@@ -14,7 +14,7 @@ namespace Diffract.Heads;
 /// </remarks>
 public sealed class LogisticRegression : IDisposable
 {
-    const int TileRows = 8192, LargestPreconditioned = 2048;
+    const int TileRows = 8192, LargestPreconditioned = 4096;
     const double Epsilon = 1e-5;                                                           // batch norm's
 
     readonly LinearConfig _config;

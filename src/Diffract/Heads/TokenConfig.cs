@@ -14,7 +14,7 @@ public abstract record TokenConfig
     public sealed record Pooled(int Kernel = 2, int? Stride = null) : TokenConfig
     {
         /// <summary>Windows along a side of a map.</summary>
-        internal int Windows(int side) => side < Kernel ? 0 : (side - Kernel) / (Stride ?? Kernel) + 1;
+        internal int Windows(int side) => Kernel < 1 || Stride < 1 || side < Kernel ? 0 : (side - Kernel) / (Stride ?? Kernel) + 1;
     }
 }
 

@@ -90,7 +90,7 @@ sealed class AttentionBlock(Params p, int channels, int heads, bool newOrder) : 
         using var scope = new TensorScope();
         var tokens = _norm.Forward(x).Flatten(2).Transpose(1, 2);                          // (N, T, C)
         var mixed = Attention.OfTokens(_qkv.Forward(tokens), heads, inside: !newOrder);    // (N, T, C)
-        var h = _proj.Forward(mixed).Reshape(x.Size(0), x.Size(2), x.Size(3), -1).Permute(0, 3, 1, 2); // (N, C, H, W), channels last for one picture, too
+        var h = _proj.Forward(mixed).Reshape(x.Size(0), x.Size(2), x.Size(3), x.Size(1)).Permute(0, 3, 1, 2); // (N, C, H, W), channels last for one picture, too
         return scope.Return(Residual.Add(h, x));
     }
 }

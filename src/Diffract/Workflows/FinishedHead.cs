@@ -11,9 +11,9 @@ static class FinishedHead
 {
     const int MostNamed = 4;
 
-    /// <summary>The earlier result, where it is what is asked for; null where there is none, or where that cannot be told: then it is trained anew in its place.</summary>
+    /// <summary>The earlier result, where it is what is asked for; null where there is none, or its weights are gone: then it is trained anew in its place.</summary>
     /// <param name="train">Rows of the training pictures.</param> <param name="test">Likewise.</param>
-    /// <exception cref="TrainException">It is another one; the message says what differs.</exception>
+    /// <exception cref="TrainException">It is another one, or that cannot be told; the message says what differs.</exception>
     public static HeadResult? Find(HeadSource source, TrainHeadRequest request, HeadConfig head, int[] train, int[] test, string folder)
     {
         var file = Path.Combine(folder, TrainHead.ResultFile);
@@ -29,6 +29,10 @@ static class FinishedHead
         if (!IsWhole(earlier, folder))
         {
             return null;
+        }
+        if (earlier.TrainSha256 is null || earlier.Unreadable.Count > 0)
+        {
+            throw new TrainException($"{file} is a finished result, of which {(earlier.TrainSha256 is null ? "an earlier version did not keep which pictures it saw" : $"{earlier.Unreadable.Count:n0} pictures could not be read")}: whether it is what is asked for cannot be told. Choose another --out, or delete it.");
         }
         return (Sha256(source, train), Sha256(source, test)) == (earlier.TrainSha256, earlier.TestSha256) ? earlier with { AlreadyThere = true }
             : throw new TrainException($"{file} is a finished result of the same files with other contents: pictures have changed since. Choose another --out, or delete it.");
@@ -85,7 +89,7 @@ static class FinishedHead
         return facts;
     }
 
-    static bool IsWhole(HeadResult earlier, string folder) => earlier.TrainSha256 is not null && earlier.Unreadable.Count == 0 && File.Exists(Path.Combine(folder, TrainHead.HeadFileName))
+    static bool IsWhole(HeadResult earlier, string folder) => File.Exists(Path.Combine(folder, TrainHead.HeadFileName))
         && (earlier.Features["tuning"] is null || File.Exists(Path.Combine(folder, BackboneTuning.ModelFile)));
 
     // Null where pictures cannot be read.

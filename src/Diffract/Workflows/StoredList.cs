@@ -48,6 +48,10 @@ static class StoredList
     static void Add(Dictionary<string, string?> list, string line)
     {
         var parts = line.Split('\t');
+        if (parts.Length < 3)
+        {
+            return;                                                                        // of a path that holds a line break
+        }
         list[string.Join('\t', parts[..^2])] = $"{parts[^2]}\t{parts[^1].ToLowerInvariant()}";
     }
 

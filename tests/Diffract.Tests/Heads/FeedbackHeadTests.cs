@@ -159,6 +159,8 @@ public class FeedbackHeadTests
         var config = Config("bottleneck", 7) with { FirstReadBlocks = [5] };
 
         Assert.Contains("only attention heads read both passes", Assert.Throws<HeadConfigException>(() => config.Check("test")).Message);
+        Assert.Contains("has block 0; this net has blocks 1 to 9", Assert.Throws<HeadConfigException>(() => (config with { Reader = new AttentionConfig(), FirstReadBlocks = [0] }).Check("test")).Message);
+        Assert.Contains("expected an ascending list", Assert.Throws<HeadConfigException>(() => (config with { Reader = new AttentionConfig(), FirstReadBlocks = [6, 2] }).Check("test")).Message);
         Assert.Contains("has block 12; this net has blocks 1 to 9", Assert.Throws<HeadConfigException>(() => (config with { Reader = new AttentionConfig(), FirstReadBlocks = [12] }).Check("test")).Message);
     }
 

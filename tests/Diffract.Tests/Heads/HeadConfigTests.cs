@@ -113,6 +113,7 @@ public class HeadConfigTests
         "pool is 0", "classes is -1", "unknown key hidden", "block 2: channels is 0", "blocks is [2, 2], expected an ascending list without repeats")]
     [InlineData("""{"kind": "mlp", "ts": 150, "blocks": [24], "batchNorm": 1, "pool": 1.5}""", "hidden is not given", "ts is 150, expected a list", "blocks is [24]", "batchNorm is 1", "pool is 1.5")]
     [InlineData("""{"kind": "attention", "dim": 8, "tokens": {"kind": "pooled", "kernel": 4}, "blocks": [{"block": 1, "channels": 9, "height": 2, "width": 8}]}""", "block 1 has 9 channels and dim is 8", "block 1 is 2 x 8, smaller than")]
+    [InlineData("""{"kind": "attention", "dim": 8, "tokens": {"kind": "pooled", "kernel": 0}, "layers": [{"kind": "flatten"}], "blocks": [{"block": 1, "channels": 8, "height": 8, "width": 8}]}""", "kernel")]
     [InlineData("""{"kind": "cnn", "widths": [8, 0], "padding": 2, "depth": 1, "blocks": [{"block": 1, "channels": 9, "height": 6, "width": 8}]}""", "a width of widths is 0", "padding is 2", "unknown key depth")]
     [InlineData("""{"kind": "cnn", "blocks": [{"block": 1, "channels": 9, "height": 6, "width": 8}]}""", "block 1 is 6 x 8; 2 convolutions with padding 0 need 7 x 7")]
     [InlineData("""{"kind": "cnm"}""", "kind is 'cnm', expected linear, mlp, cnn, attention")]
