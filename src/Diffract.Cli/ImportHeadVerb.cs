@@ -63,7 +63,10 @@ static class ImportHeadVerb
         }
 
         // What layer string, widths or a file say; null: nothing of these is given.
-        HeadConfig? Described(ParseResult arguments) => arguments.GetValue(layers) is { } text ? WithTokens(arguments, AttentionConfig.FromLayerString(text))
+        HeadConfig? Described(ParseResult arguments) => (arguments.GetValue(arc) is not null || arguments.GetValue(config) is not null) && arguments.GetValue(norm) is not null
+                ? throw new ArgumentException("--norm is of attention heads with projected tokens, given by --head or --layers; --head-config FILE says it itself")
+            : arguments.GetValue(config) is not null && arguments.GetValue(pool) is not null ? throw new ArgumentException("--pool is not for --head-config FILE, which says it itself")
+            : arguments.GetValue(layers) is { } text ? WithTokens(arguments, AttentionConfig.FromLayerString(text))
             : arguments.GetValue(arc) is { } widths ? new LinearConfig { Pool = arguments.GetValue(pool) ?? 2, Hidden = FeatureOptions.Numbers("--head-arc", widths.Replace('_', ','), ascending: false) }
             : arguments.GetValue(config) is { } json ? FromFile(json)
             : null;

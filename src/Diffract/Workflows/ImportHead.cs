@@ -82,7 +82,7 @@ public static class ImportHead
         }
         using var off = GradMode.Off();
         var weight = weights.Parameters.GetValueOrDefault("head.weight")
-            ?? throw new HeadConfigException($"steps {string.Join(", ", ts)}: of the released code's heads only attention heads read several steps");
+            ?? throw new HeadConfigException($"steps {string.Join(", ", ts)}: of the released code's heads only the fusion head, whose tokens are projected, reads several steps");
         var order = Tensor.From<long>([.. ts.Index().OrderBy(entry => entry.Item).Select(entry => (long)entry.Index)]);
         weight.Copy_(weight.Reshape(weight.Size(0), ts.Count, -1).IndexSelect(1, order).Flatten(1));
     }
