@@ -25,7 +25,7 @@ static class AllBench
         var common = new BenchOptions("full256", batch: 1, repeat: 1);
         var missing = new Option<bool>("--missing") { Description = "Only those that have left no result yet" };
         var table = new Option<bool>("--table") { Description = "Measure nothing; make the table of the results that are there" };
-        var verb = new Command("all", "Every comparison one after the other, and one table; some 25 minutes") { missing, table, common.Out };
+        var verb = new Command("all", "Every comparison one after the other, and one table; some 35 minutes") { missing, table, common.Out };
         verb.SetAction(arguments =>
         {
             var folder = Comparison.Folder(arguments.GetValue(common.Out));

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Diffract.Models;
 using Diffract.Torch;
 using Diffract.Workflows;
 
@@ -61,6 +62,15 @@ sealed class BenchOptions(string config, int batch, int repeat)
         {
             throw new ArgumentException($"--threads {threads}: expected 1 or more");
         }
+    }
+
+    /// <summary>Where a pass stops.</summary>
+    /// <exception cref="ArgumentException">The net has no such block.</exception>
+    public int Block(ParseResult arguments, int block)
+    {
+        var config = arguments.GetValue(Config)!;
+        var blocks = new UNetLayout(BenchNets.Config(config)).Blocks.Count;
+        return block >= 1 && block <= blocks ? block : throw new ArgumentException($"--block {block}: {config} has blocks 1 to {blocks}");
     }
 
     /// <summary>The command that a person gave.</summary>

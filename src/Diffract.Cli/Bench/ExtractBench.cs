@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Diffract.Models;
 using Diffract.Workflows;
 
 namespace Diffract.Cli.Bench;
@@ -18,23 +17,19 @@ static class ExtractBench
         verb.SetAction(arguments =>
         {
             common.Check(arguments);
-            var blocks = new UNetLayout(BenchNets.Config(arguments.GetValue(common.Config)!)).Blocks.Count;
-            if (arguments.GetValue(block) < 1 || arguments.GetValue(block) > blocks)
-            {
-                throw new ArgumentException($"--block {arguments.GetValue(block)}: {arguments.GetValue(common.Config)} has blocks 1 to {blocks}");
-            }
+            var last = common.Block(arguments, arguments.GetValue(block));
             if (arguments.GetValue(common.Child))
             {
                 common.SetThreads(arguments);
                 var (batch, precision) = (arguments.GetValue(common.Batch), CommonOptions.ParsePrecision(arguments.GetValue(common.Precision)!));
                 var (config, repeat) = (arguments.GetValue(common.Config)!, Passes(arguments.GetValue(common.Config)!));
                 var sample = arguments.GetValue(model) is { } file
-                    ? Workflows.Bench.Extract(file, arguments.GetValue(block), batch, precision, repeat)
-                    : Workflows.Bench.Extract(BenchNets.Config(config), arguments.GetValue(block), batch, precision, repeat);
+                    ? Workflows.Bench.Extract(file, last, batch, precision, repeat)
+                    : Workflows.Bench.Extract(BenchNets.Config(config), last, batch, precision, repeat);
                 Console.WriteLine(JsonSerializer.Serialize(sample, JsonOutput.Options));
                 return 0;
             }
-            return Compare(common, arguments, arguments.GetValue(block), arguments.GetValue(model)).Run(common, arguments);
+            return Compare(common, arguments, last, arguments.GetValue(model)).Run(common, arguments);
         });
         return verb;
     }

@@ -19,11 +19,7 @@ static class FloorBench
             common.Check(arguments);
             var config = arguments.GetValue(common.Config)!;
             var layout = new UNetLayout(BenchNets.Config(config));
-            var last = arguments.GetValue(block) ?? Math.Min(24, layout.Blocks.Count);
-            if (last < 1 || last > layout.Blocks.Count)
-            {
-                throw new ArgumentException($"--block {last}: {config} has blocks 1 to {layout.Blocks.Count}");
-            }
+            var last = common.Block(arguments, arguments.GetValue(block) ?? Math.Min(24, layout.Blocks.Count));
             using var folder = new ScratchFolder();
             var floor = Build(folder.Path, ConvShapes.Of(layout, last, layout.Config.ImageSize), arguments.GetValue(common.Batch), arguments.GetValue(common.Threads) ?? Torch.Torch.Threads);
             string[] told = [.. common.Common(arguments), "--block", Peer.Text(last)];

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Diffract.Models;
 using Diffract.Workflows;
 
 namespace Diffract.Cli.Bench;
@@ -17,15 +16,10 @@ static class OnnxBench
         verb.SetAction(arguments =>
         {
             common.Check(arguments);
-            var (config, last) = (arguments.GetValue(common.Config)!, arguments.GetValue(block));
-            var layout = new UNetLayout(BenchNets.Config(config));
-            if (last < 1 || last > layout.Blocks.Count)
-            {
-                throw new ArgumentException($"--block {last}: {config} has blocks 1 to {layout.Blocks.Count}");
-            }
+            var (config, last) = (arguments.GetValue(common.Config)!, common.Block(arguments, arguments.GetValue(block)));
             using var folder = new ScratchFolder();
             string[] told = [.. common.Common(arguments), "--block", Peer.Text(last)];
-            var theirs = Export(folder.Path, layout.Config.ImageSize, told, arguments.GetValue(common.Threads) ?? Torch.Torch.Threads);
+            var theirs = Export(folder.Path, BenchNets.Config(config).ImageSize, told, arguments.GetValue(common.Threads) ?? Torch.Torch.Threads);
             return new Comparison(config == "full256" ? "onnx" : $"onnx-{config}", $"{config}: the pass to block {last}, batch {arguments.GetValue(common.Batch)}",
                 [Contender.Ours(Ours, "extract", [.. told, "--precision", "fp32"]), theirs], [(Ours, Theirs)]).Run(common, arguments);
         });

@@ -112,7 +112,7 @@ public sealed class HtmlPage(string title)
         caption { text-align: left; color: var(--mute); padding-bottom: 0.4rem; }
         th, td { padding: 0.4rem 0.9rem; text-align: left; border-bottom: 1px solid var(--rule); }
         th { font-weight: 600; border-bottom-width: 2px; vertical-align: bottom; }
-        td:first-child { min-width: 9rem; }
+        td:first-child:not(.number), td.number:first-child + td { min-width: 9rem; }
         tbody tr:hover { background: var(--soft); }
         .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
         figure { margin: 1.5rem 0; }

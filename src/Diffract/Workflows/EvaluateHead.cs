@@ -83,15 +83,18 @@ public static class EvaluateHead
         head.Use(backbone);
         items = (items with { Items = [.. items.Items.Where(item => item.Split == PictureSplit.Test)] }).WithClasses(head.ClassNames);
         using var source = new LiveSource(backbone, items, head.Features with { Draws = draws }, new(), options, device);
-        var test = Test(head, source, source.RowsOf(PictureSplit.Test), averageLooks: true, report, cancellation);
-        return options.Strict && source.Failures is [var (path, error), ..] ? throw new PictureException(StoreManifest.Named(path, error))
-            : test with { Unreadable = source.Failures, Features = Extract.How(backbone, items, source.Request) };
+        var test = Test(head, source, source.RowsOf(PictureSplit.Test), averageLooks: true, report, cancellation, options.Strict);
+        return test with { Unreadable = source.Failures, Features = Extract.How(backbone, items, source.Request) };
     }
 
-    static HeadTest Test(TrainedHead head, HeadSource source, int[] rows, bool averageLooks, Action<Progress>? report, CancellationToken cancellation)
+    static HeadTest Test(TrainedHead head, HeadSource source, int[] rows, bool averageLooks, Action<Progress>? report, CancellationToken cancellation, bool strict = false)
     {
         List<int> seen = [];
-        var accuracy = HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, report, cancellation, (_, batch) => seen.AddRange(batch));
+        var accuracy = HeadEvaluation.Run(source, head.Inputs, rows, maps => head.Head.Forward(maps, training: false), averageLooks, report, cancellation, (_, batch) =>
+        {
+            seen.AddRange(batch);
+            if (strict && source.Failures is [var (path, error), ..]) { throw new PictureException(StoreManifest.Named(path, error)); }
+        });
         if (accuracy.Undecided > 0)
         {
             throw new HeadConfigException($"the head gives NaN or infinity for {accuracy.Undecided} of {accuracy.Pictures} pictures of {source.Name}, whose features are finite: its file is damaged, or its training diverged. Train it again.");

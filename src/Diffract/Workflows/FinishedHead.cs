@@ -32,7 +32,7 @@ static class FinishedHead
         }
         if (earlier.TrainSha256 is null || earlier.Unreadable.Count > 0)
         {
-            throw new TrainException($"{file} is a finished result, of which {(earlier.TrainSha256 is null ? "an earlier version did not keep which pictures it saw" : $"{earlier.Unreadable.Count:n0} pictures could not be read")}: whether it is what is asked for cannot be told. Choose another --out, or delete it.");
+            throw new TrainException($"{file} is a finished result, {(earlier.TrainSha256 is null ? "and an earlier version did not keep which pictures it saw" : $"without {earlier.Unreadable.Count:n0} of the pictures, which could not be read")}: whether it is what is asked for cannot be told. Choose another --out, or delete it.");
         }
         return (Sha256(source, train), Sha256(source, test)) == (earlier.TrainSha256, earlier.TestSha256) ? earlier with { AlreadyThere = true }
             : throw new TrainException($"{file} is a finished result of the same files with other contents: pictures have changed since. Choose another --out, or delete it.");

@@ -37,21 +37,7 @@ public class FeedbackHeadTests
         trained.RequireGrad(true);
         Loss().Backward();
 
-        using var off = GradMode.Off();
-        foreach (var (name, parameter) in trained.Parameters)
-        {
-            var step = Aten.Randn(parameter.Shape, DType.Float64);
-            var slope = (parameter.Grad! * step).Sum().Item();
-            double At(double way)
-            {
-                using var inner = new TensorScope();
-                parameter.Add_(step, way);
-                var value = Loss().Item();
-                parameter.Add_(step, -way);
-                return value;
-            }
-            Assert.Equal(slope, (At(1e-7) - At(-1e-7)) / 2e-7, 1e-5 * Math.Max(Math.Abs(slope), 1e-3)); // a longer way crosses corners of ReLU
-        }
+        Slopes.AssertEqualGradients(trained, Loss, way: 1e-7, relative: 1e-5, least: 1e-3); // a longer way crosses corners of ReLU
     }
 
     [Theory]

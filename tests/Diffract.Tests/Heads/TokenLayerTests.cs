@@ -129,21 +129,7 @@ public class TokenLayerTests
         store.RequireGrad(true);
         Loss().Backward();
 
-        using var off = GradMode.Off();
-        foreach (var (name, parameter) in store.Parameters)
-        {
-            var step = Aten.Randn(parameter.Shape, DType.Float64);
-            var slope = (parameter.Grad! * step).Sum().Item();
-            double At(double way)
-            {
-                using var inner = new TensorScope();
-                parameter.Add_(step, way);
-                var value = Loss().Item();
-                parameter.Add_(step, -way);
-                return value;
-            }
-            Assert.True(Math.Abs(slope - (At(1e-5) - At(-1e-5)) / 2e-5) < 1e-6 * Math.Max(Math.Abs(slope), 1e-2), name);
-        }
+        Slopes.AssertEqualGradients(store, Loss, way: 1e-5, relative: 1e-6, least: 1e-2);
     }
 
     [Theory]

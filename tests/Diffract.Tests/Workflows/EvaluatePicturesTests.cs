@@ -56,6 +56,23 @@ public class EvaluatePicturesTests
     }
 
     [Fact]
+    public void A_picture_that_cannot_be_read_is_left_out_or_with_strict_an_error()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var head = Train(folder, tiny);
+        var set = TinyNet.Pictures(60, 40);
+        var items = ExtractItems.Of(new PictureSet(set.Name, set.ClassNames, set.Items, [], i => i == 70 ? [1, 2, 3] : set.ReadBytes(i)));
+
+        var test = EvaluateHead.Test(head, tiny.Backbone, items);
+        var error = Assert.Throws<PictureException>(() => EvaluateHead.Test(head, tiny.Backbone, items, options: new() { Strict = true }));
+
+        Assert.Equal((39, set.Items[70].Path), (test.Score.Pictures, Assert.Single(test.Unreadable).Path));
+        Assert.Contains(set.Items[70].Path, error.Message);
+    }
+
+    [Fact]
     public void A_class_that_the_head_does_not_know_and_pictures_without_labels_are_one_error()
     {
         using var folder = new TemporaryFolder();

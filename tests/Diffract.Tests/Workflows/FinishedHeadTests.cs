@@ -83,6 +83,33 @@ public class FinishedHeadTests
     }
 
     [Fact]
+    public void What_cannot_be_told_is_refused_and_nothing_is_lost()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var set = TinyNet.Pictures(40, 20);
+        HeadResult Train()
+        {
+            var items = ExtractItems.Of(new Diffract.Data.PictureSet(set.Name, set.ClassNames, set.Items, [], i => i == 5 ? [1, 2, 3] : set.ReadBytes(i)));
+            using var source = new LiveSource(tiny.Backbone, items, TinyNet.Request, new());
+            return TrainHead.Run(source, new(new LinearConfig { Pool = 1 }, HeadRecipes.Get("default", attention: false) with { Epochs = 1, LearningRates = [1e-2], WeightDecays = [0] }), folder["live"]);
+        }
+        Assert.Single(Train().Unreadable);
+        using var store = Store(folder, tiny);
+        var request = new TrainHeadRequest(new LinearConfig { Pool = 1 }, Quick);
+        TrainHead.Run(store, request, folder["old"]);
+        var result = folder["old/result.json"];
+        File.WriteAllLines(result, File.ReadAllLines(result).Where(line => !line.Contains("trainSha256", StringComparison.Ordinal)));
+        var (live, old) = (TemporaryFolder.Contents(folder["live"]), TemporaryFolder.Contents(folder["old"]));
+
+        Assert.Contains("without 1 of the pictures, which could not be read: whether it is", Assert.Throws<TrainException>(Train).Message);
+        Assert.Contains("did not keep which pictures it saw: whether it is", Assert.Throws<TrainException>(() => TrainHead.Run(store, request, folder["old"])).Message);
+
+        Assert.Equal(live, TemporaryFolder.Contents(folder["live"]));
+        Assert.Equal(old, TemporaryFolder.Contents(folder["old"]));
+    }
+
+    [Fact]
     public void A_run_that_was_stopped_is_not_lost_to_a_fit()
     {
         using var folder = new TemporaryFolder();

@@ -26,7 +26,7 @@ static class ImageNetLayout
         if (found.Count == 0) { throw new PictureException($"{files.Name}: there are no pictures in {root}train/ and {root}val/"); }
 
         var items = found.OrderBy(item => item.Path, PictureLayout.Order).Select(item => new PictureItem(item.Path, item.Synset is null ? -1 : index[item.Synset], item.Split)).ToArray();
-        return new PictureSet(files.Name, synsets, items, [.. files.Warnings, .. warnings], i => files.Read(items[i].Path)) 
+        return new PictureSet(files.Name, synsets, items, [.. files.Warnings, .. warnings], i => files.Read(items[i].Path))
         {
             Layout = "imagenet", Expected = Expected(synsets), Declared = [.. Declared(files, root)],
         };
