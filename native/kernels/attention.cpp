@@ -50,7 +50,7 @@ void run(const Head<float>& head, float* scratch) { (head.gradient ? steps->back
 void run(const Head<uint16_t>& head, float* scratch)
 {
 #ifdef DIFFRACT_PAIRS
-    if (!head.gradient && head.width % 2 == 0 && multiplies_pairs())
+    if (!head.gradient && head.width % 2 == 0 && reduced_factors() == Factors::bfloat16)
     {
         return attend_pairs(head, scratch);
     }

@@ -55,7 +55,7 @@ DIFFRACT_AVX512_BF16 inline void attend_pairs(const Head<uint16_t>& h, float* sc
         const int64_t count = std::min(QueryRows, h.tokens - first);
         for (int64_t column = 0; column < s.rows; column += s.panel)
         {
-            multiply_pair_panel({h.q + first * h.step, h.step, 2, k + column * h.width, 2 * s.panel, scores + column, s.scores, count, h.width, false}, s.panel / s.lanes);
+            multiply_by_panel<Bfloat16Loop>(PairProduct{h.q + first * h.step, h.step, 2, k + column * h.width, 2 * s.panel, scores + column, s.scores, count, h.width, false}, s.panel / s.lanes);
         }
         float inverse[QueryRows];
         for (int64_t row = 0; row < count; row++)
@@ -66,14 +66,14 @@ DIFFRACT_AVX512_BF16 inline void attend_pairs(const Head<uint16_t>& h, float* sc
             {
                 Floats16 value;
                 load(value, values + i);
-                store(reinterpret_cast<Rounded*>(weights + row * s.rows + i), value);
+                store(reinterpret_cast<Bfloat16*>(weights + row * s.rows + i), value);
             }
             inverse[row] = 1 / sum;
             h.log_sums[first + row] = most + std::log(sum);
         }
         for (int64_t column = 0; column < s.width; column += s.panel)
         {
-            multiply_pair_panel({weights, s.rows, 2, v + 2 * column, 2 * s.width, out + column, s.width, count, (h.tokens + 1) / 2 * 2, false}, std::min(s.panel, s.width - column) / s.lanes);
+            multiply_by_panel<Bfloat16Loop>(PairProduct{weights, s.rows, 2, v + 2 * column, 2 * s.width, out + column, s.width, count, (h.tokens + 1) / 2 * 2, false}, std::min(s.panel, s.width - column) / s.lanes);
         }
         write_rows(out, s.width, first, count, h.width, inverse, h.out, h.out_step);
     }

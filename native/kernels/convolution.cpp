@@ -2,7 +2,7 @@
 // the time of oneDNN's direct convolution, and on processors without bfloat16 matrix units (AMX) it is faster than that of bfloat16 as well. Its results are
 // within 3e-7 and its gradients within 9e-7 of float64 (relative, whole maps); the direct float32 convolution is within 1e-7.
 #include "channel_sums.h"
-#include "processor.h"
+#include "products.h"
 #include "winograd.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -18,8 +18,8 @@ bool conv3x3_serves(int64_t in_channels, int64_t out_channels, bool bfloat16)
     return winograd_serves(in_channels, out_channels) && !(bfloat16 && multiplies_matrices());
 }
 
-// As the products read them fastest.
-at::Tensor packed_for(const at::Tensor& map, const at::Tensor& weight, bool transposed) { return winograd_weights(weight, transposed, 0, map.scalar_type() == at::kBFloat16 && multiplies_pairs()); }
+// As this map's products read them fastest.
+at::Tensor packed_for(const at::Tensor& map, const at::Tensor& weight, bool transposed) { return winograd_weights(weight, transposed, 0, factors_for(map.scalar_type() == at::kBFloat16)); }
 
 using MaybeTensor = c10::optional<at::Tensor>;
 
@@ -75,8 +75,8 @@ at::Tensor conv3x3_autograd(const at::Tensor& x, const at::Tensor& weight, const
 TORCH_LIBRARY_FRAGMENT(diffract, library)
 {
     library.def("conv3x3(Tensor x, Tensor weight, Tensor? bias, Tensor? packed, Tensor? packed_transposed) -> Tensor");
-    library.def("conv3x3_weights(Tensor weight, bool transposed, int columns=0, bool bfloat16=False) -> Tensor", diffract::winograd_weights);
-    library.def("conv3x3_pairs() -> bool", diffract::multiplies_pairs);
+    library.def("conv3x3_weights(Tensor weight, bool transposed, int columns=0, ScalarType factors=float) -> Tensor", diffract::winograd_weights);
+    library.def("conv3x3_factors(bool bfloat16) -> ScalarType", diffract::factors_for);
     library.def("conv3x3_serves(int in_channels, int out_channels, bool bfloat16) -> bool", diffract::conv3x3_serves);
 }
 

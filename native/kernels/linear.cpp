@@ -6,7 +6,7 @@
 // the caller. A block of 96 rows goes through all panels. Ceiling: the products' rate (matrix_tile.h, pair_tile.h).
 #include "channel_sums.h"
 #include "linear_steps.h"
-#include "processor.h"
+#include "products.h"
 #include "share_out.h"
 
 #include <ATen/ATen.h>
@@ -46,13 +46,21 @@ DIFFRACT_STEPS(avx512, DIFFRACT_AVX512, Floats16, 64)
 DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8, 16)
 
 #ifdef DIFFRACT_PAIRS
-DIFFRACT_AVX512_BF16 void multiply_pairs(const PairProduct& p, int64_t vectors) { multiply_pair_panel(p, vectors); }
+DIFFRACT_AVX512_BF16 void multiply_bfloat16(const PairProduct& p, int64_t vectors) { multiply_by_panel<Bfloat16Loop>(p, vectors); }
 DIFFRACT_AVX512_BF16 void fill_pairs(const PanelStep<uint16_t>& s, uint16_t* to) { fill_pair_panel(s, to); }
 DIFFRACT_AVX512_BF16 void interleave(const uint16_t* from, int64_t rows, int64_t columns, uint16_t* to) { pair_rows(from, rows, columns, to); }
 #else
-void multiply_pairs(const PairProduct&, int64_t) {}
+void multiply_bfloat16(const PairProduct&, int64_t) {}
 void fill_pairs(const PanelStep<uint16_t>&, uint16_t*) {}
 void interleave(const uint16_t*, int64_t, int64_t, uint16_t*) {}
+#endif
+
+#ifdef DIFFRACT_FLOAT16
+DIFFRACT_AVX512_FP16 void multiply_float16(const PairProduct& p, int64_t vectors) { multiply_by_panel<Float16Loop>(p, vectors); }
+DIFFRACT_AVX512 void to_float16(const uint16_t* from, int64_t rows, int64_t columns, uint16_t* to, float* inverse) { scale_rows(from, rows, columns, to, inverse); }
+#else
+void multiply_float16(const PairProduct&, int64_t) {}
+void to_float16(const uint16_t*, int64_t, int64_t, uint16_t*, float*) {}
 #endif
 
 const Vectors vectors = best_vectors();
@@ -60,23 +68,24 @@ const Steps* const steps = vectors == Vectors::avx512 ? &steps_avx512 : vectors 
 
 int64_t parts(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
-bool in_pairs(const at::Tensor& x, int64_t depth) { return x.scalar_type() == at::kBFloat16 && depth % 2 == 0 && multiplies_pairs(); }
-
 template <typename T>
 T* data(const at::Tensor& x) { return static_cast<T*>(x.data_ptr()); }
 
 // Whether it is the fastest way here.
 bool linear_serves(int64_t in, int64_t out, bool bfloat16) { return steps && in > 0 && out > 0 && in % 16 == 0 && out % 16 == 0 && !(bfloat16 && multiplies_matrices()); }
 
-// weight (out, in, then ones) -> panels (panels, in, 64), or (panels, in / 2, 64, 2) bfloat16 where pairs serve. Transposed: of the weights that make dx from dy.
-at::Tensor linear_weights(const at::Tensor& weight, bool transposed)
+// weight (out, in, then ones) -> panels (panels, in, 64), or (panels, in / 2, 64, 2) for factors of 16 bits, which are for bfloat16 weights; those that float16 would not hold well are
+// packed in float32 all the same. Transposed: of the weights that make dx from dy.
+at::Tensor linear_weights(const at::Tensor& weight, bool transposed, at::ScalarType factors)
 {
+    TORCH_CHECK(factors == at::kFloat || (weight.scalar_type() == at::kBFloat16 && multiplies(factors == at::kHalf ? Factors::float16 : Factors::bfloat16)), "this processor has no products of ", factors, " for weights of ", weight.scalar_type());
     TORCH_CHECK(weight.is_cpu() && weight.dim() >= 2 && (weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kBFloat16) && weight.numel() == weight.size(0) * weight.size(1), "float32 or bfloat16 weights (out, in) in the host's memory expected, found ",
                 weight.scalar_type(), " ", weight.sizes());
-    const auto w = weight.contiguous();
+    const bool as_float16 = factors == at::kHalf && fits_float16(weight), pairs = factors == at::kBFloat16 || as_float16;
+    const auto w = as_float16 ? weight.to(at::kHalf).contiguous() : weight.contiguous();
     const int64_t in = w.size(transposed ? 0 : 1), out = w.size(transposed ? 1 : 0), width = steps->panel;
     const int64_t depth_step = transposed ? out : 1, column_step = transposed ? 1 : in;
-    const bool halves = w.scalar_type() == at::kBFloat16, pairs = in_pairs(w, in);
+    const bool halves = w.scalar_type() == at::kBFloat16;
     auto packed = pairs ? at::empty({parts(out, width), in / 2, width, 2}, w.options()) : at::empty({parts(out, width), in, width}, w.options().dtype(at::kFloat));
     const int64_t chunks = parts(in, LinearDepth);
     share_out(parts(out, width) * chunks, 1, [&](int64_t begin, int64_t end) {
@@ -95,10 +104,10 @@ at::Tensor linear_weights(const at::Tensor& weight, bool transposed)
 // x (..., in) times panels for `out` columns, plus bias: (..., out) of x's type.
 at::Tensor multiply(const at::Tensor& input, const at::Tensor& packed, int64_t out, const at::Tensor& bias)
 {
-    const bool pairs = packed.dim() == 4;
+    const bool pairs = packed.dim() == 4, as_float16 = packed.scalar_type() == at::kHalf;
     const auto x = pairs || input.scalar_type() == at::kFloat ? input.contiguous() : input.to(at::kFloat).contiguous();
     const int64_t in = x.size(-1), rows = x.numel() / in, width = steps->panel, panels = parts(out, width);
-    TORCH_CHECK(packed.size(0) == panels && packed.size(1) * (pairs ? 2 : 1) == in && packed.size(2) == width && pairs == in_pairs(x, in), "weights packed as ", packed.sizes(), " do not fit ", input.scalar_type(), " ", input.sizes(), " and ", out, " outputs");
+    TORCH_CHECK(packed.size(0) == panels && packed.size(1) * (pairs ? 2 : 1) == in && packed.size(2) == width && (!pairs || x.scalar_type() == at::kBFloat16), "weights packed as ", packed.sizes(), " do not fit ", input.scalar_type(), " ", input.sizes(), " and ", out, " outputs");
     auto sizes = input.sizes().vec();
     sizes.back() = out;
     const auto y = at::empty(sizes, input.options().memory_format(at::MemoryFormat::Contiguous));
@@ -107,21 +116,34 @@ at::Tensor multiply(const at::Tensor& input, const at::Tensor& packed, int64_t o
     const int64_t blocks = parts(rows, LinearRows), groups = blocks < 4 * at::get_num_threads() ? panels : 1; // few rows: panels are shared out as well
     share_out(blocks * groups, 1, [&](int64_t begin, int64_t end) {
         std::vector<float> sums(LinearRows * width);
-        for (int64_t at = begin; at < end; at++)
+        std::vector<uint16_t> rounded(as_float16 ? LinearRows * in : 0);
+        std::vector<float> inverse(LinearRows);
+        const float* const scales = as_float16 ? inverse.data() : nullptr;
+        for (int64_t at = begin, rows_there = -1; at < end; at++)
         {
             const int64_t row = at / groups * LinearRows, count = std::min(LinearRows, rows - row), first = groups == 1 ? 0 : at % groups, last = groups == 1 ? panels : first + 1;
+            const uint16_t* factors = pairs ? data<uint16_t>(x) + row * in : nullptr;
+            if (as_float16)
+            {
+                if (rows_there != row)
+                {
+                    to_float16(factors, count, in, rounded.data(), inverse.data());
+                    rows_there = row;
+                }
+                factors = rounded.data();
+            }
             for (int64_t panel = first; panel < last; panel++)
             {
                 const int64_t columns = std::min(width, out - panel * width);
                 for (int64_t k = 0; k < in; k += LinearDepth)
                 {
-                    const int64_t a = row * in + k, w = (panel * in + k) * width, depth = std::min(LinearDepth, in - k);
-                    pairs ? multiply_pairs({data<uint16_t>(x) + a, in, 2, data<uint16_t>(packed) + w, 2 * width, sums.data(), width, count, depth, k > 0}, columns / steps->lanes)
-                          : steps->multiply({data<float>(x) + a, in, 1, data<float>(packed) + w, width, sums.data(), width, count, depth, k > 0}, columns / steps->lanes);
+                    const int64_t w = (panel * in + k) * width, depth = std::min(LinearDepth, in - k);
+                    pairs ? (as_float16 ? multiply_float16 : multiply_bfloat16)({factors + k, in, 2, data<uint16_t>(packed) + w, 2 * width, sums.data(), width, count, depth, k > 0}, columns / steps->lanes)
+                          : steps->multiply({data<float>(x) + row * in + k, in, 1, data<float>(packed) + w, width, sums.data(), width, count, depth, k > 0}, columns / steps->lanes);
                 }
                 const int64_t to = row * out + panel * width;
-                halves ? steps->write_bf16({sums.data(), width, count, columns, b ? b + panel * width : nullptr, data<uint16_t>(y) + to, out})
-                       : steps->write_f32({sums.data(), width, count, columns, b ? b + panel * width : nullptr, data<float>(y) + to, out});
+                halves ? steps->write_bf16({sums.data(), width, count, columns, b ? b + panel * width : nullptr, data<uint16_t>(y) + to, out, scales})
+                       : steps->write_f32({sums.data(), width, count, columns, b ? b + panel * width : nullptr, data<float>(y) + to, out, scales});
             }
         }
     });
@@ -142,7 +164,7 @@ at::Tensor paired(const at::Tensor& x, int64_t rows, int64_t columns)
 at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
 {
     const int64_t in = input.size(-1), out = gradient.size(-1), rows = input.numel() / in, width = steps->panel;
-    const bool pairs = in_pairs(input, 2) && gradient.scalar_type() == at::kBFloat16;
+    const bool pairs = input.scalar_type() == at::kBFloat16 && gradient.scalar_type() == at::kBFloat16 && factors_for(true) == at::kBFloat16;
     const auto x = pairs ? paired(input.contiguous(), rows, in) : input.to(at::kFloat).contiguous(), dy = pairs ? paired(gradient.contiguous(), rows, out) : gradient.to(at::kFloat).contiguous();
     auto dw = at::zeros({out, in}, input.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
     const int64_t deep = pairs ? parts(rows, 2) * 2 : rows, panels = parts(in, width);
@@ -154,7 +176,7 @@ at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
             {
                 const int64_t depth = std::min(LinearDepth, deep - k);
                 float* const sums = data<float>(dw) + row * in + column;
-                pairs ? multiply_pairs({data<uint16_t>(dy) + k * out + 2 * row, 2, 2 * out, data<uint16_t>(x) + k * in + 2 * column, 2 * in, sums, in, count, depth, true}, wide)
+                pairs ? multiply_bfloat16({data<uint16_t>(dy) + k * out + 2 * row, 2, 2 * out, data<uint16_t>(x) + k * in + 2 * column, 2 * in, sums, in, count, depth, true}, wide)
                       : steps->multiply({data<float>(dy) + k * out + row, 1, out, data<float>(x) + k * in + column, in, sums, in, count, depth, true}, wide);
             }
         }
@@ -163,7 +185,7 @@ at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
 }
 #else
 bool linear_serves(int64_t, int64_t, bool) { return false; }
-at::Tensor linear_weights(const at::Tensor&, bool) { TORCH_CHECK(false, "this build has no vector kernels"); }
+at::Tensor linear_weights(const at::Tensor&, bool, at::ScalarType) { TORCH_CHECK(false, "this build has no vector kernels"); }
 at::Tensor multiply(const at::Tensor&, const at::Tensor&, int64_t, const at::Tensor&) { TORCH_CHECK(false, "this build has no vector kernels"); }
 at::Tensor weight_gradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(false, "this build has no vector kernels"); }
 #endif
@@ -174,7 +196,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const MaybeTens
                 weight.scalar_type(), " ", weight.sizes(), " are not ones that this processor's kernel multiplies");
     const auto b = given(bias) ? bias->to(at::kFloat).contiguous() : at::Tensor();
     TORCH_CHECK(!b.defined() || b.numel() == weight.size(0), "a bias of ", weight.size(0), " values expected, found ", b.sizes());
-    return multiply(x, given(packed) ? *packed : linear_weights(weight, false), weight.size(0), b);
+    return multiply(x, given(packed) ? *packed : linear_weights(weight, false, factors_for(x.scalar_type() == at::kBFloat16)), weight.size(0), b);
 }
 
 struct LinearFunction : torch::autograd::Function<LinearFunction>
@@ -197,7 +219,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction>
         at::Tensor dx, dw, db;
         if (context->saved_data["x"].toBool())
         {
-            dx = multiply(dy, transposed.defined() ? transposed : linear_weights(weight, true), weight.size(1), {});
+            dx = multiply(dy, transposed.defined() ? transposed : linear_weights(weight, true, factors_for(dy.scalar_type() == at::kBFloat16)), weight.size(1), {});
         }
         if (context->saved_data["weight"].toBool())
         {
@@ -218,7 +240,7 @@ at::Tensor linear_autograd(const at::Tensor& x, const at::Tensor& weight, const 
 TORCH_LIBRARY_FRAGMENT(diffract, library)
 {
     library.def("linear(Tensor x, Tensor weight, Tensor? bias, Tensor? packed, Tensor? packed_transposed) -> Tensor");
-    library.def("linear_weights(Tensor weight, bool transposed) -> Tensor", diffract::linear_weights);
+    library.def("linear_weights(Tensor weight, bool transposed, ScalarType factors=float) -> Tensor", diffract::linear_weights);
     library.def("linear_serves(int in_features, int out_features, bool bfloat16) -> bool", diffract::linear_serves);
 }
 

@@ -45,7 +45,26 @@ DIFFRACT_INLINE void fill_pair_panel(const PanelStep<uint16_t>& s, uint16_t* __r
     }
 }
 
-// Sums of a block of rows to results: y[row * y_row + column] = sums[row * width + column] + bias[column].
+#ifdef DIFFRACT_PAIRS
+// Rows of bfloat16 to float16, each scaled by a power of two, whose inverse is written; columns in multiples of 16.
+DIFFRACT_AVX512 inline void scale_rows(const uint16_t* __restrict from, int64_t rows, int64_t columns, uint16_t* __restrict to, float* inverse)
+{
+    for (int64_t row = 0; row < rows; row++, from += columns, to += columns)
+    {
+        Largest largest;
+        largest.see(from, columns);
+        inverse[row] = largest.inverse();
+        for (int64_t i = 0; i < columns; i += 16)
+        {
+            Floats16 value;
+            load(value, from + i);
+            store(reinterpret_cast<Float16*>(to + i), value * largest.scale());
+        }
+    }
+}
+#endif
+
+// Sums of a block of rows to results: y[row * y_row + column] = sums[row * width + column] * inverse[row] + bias[column].
 template <typename T>
 struct ResultStep
 {
@@ -54,6 +73,7 @@ struct ResultStep
     const float* bias; // or null
     T* y;
     int64_t y_row;
+    const float* inverse; // of each row's scale; null: none is scaled
 };
 
 template <typename V, typename T>
@@ -70,7 +90,7 @@ DIFFRACT_INLINE void write_results(const ResultStep<T>& s)
         {
             V sum;
             load(sum, s.sums + row * s.width + column);
-            store(s.y + row * s.y_row + column, sum + bias);
+            store(s.y + row * s.y_row + column, sum * (s.inverse ? s.inverse[row] : 1.0f) + bias);
         }
     }
 }

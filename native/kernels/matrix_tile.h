@@ -65,49 +65,61 @@ DIFFRACT_INLINE void multiply_block(const Product& p, const float* __restrict a,
     }
 }
 
-// The rows from `row` on, fewer than TileRows.
-template <typename V, int Vectors, bool First>
-DIFFRACT_INLINE void multiply_rest(const Product& p, int64_t row)
+template <typename V>
+struct FloatLoop
 {
-    const float* a = p.a + row * p.a_row;
-    float* c = p.c + row * p.c_row;
+    static constexpr int most = Lanes<V>::count == 16 ? 4 : 2; // vectors of a panel
+
+    template <int Rows, int Vectors, bool First>
+    static DIFFRACT_INLINE void block(const Product& p, const float* a, float* c) { multiply_block<V, Rows, Vectors, First>(p, a, c); }
+};
+
+// The rows from `row` on, fewer than TileRows. First: of the rows that pass over b; they ask for what lies further on.
+template <typename Loop, int Vectors, bool First, typename P>
+DIFFRACT_INLINE void multiply_rest(const P& p, int64_t row)
+{
+    const auto* const a = p.a + row * p.a_row;
+    float* const c = p.c + row * p.c_row;
     switch (p.rows - row)
     {
-    case 1: return multiply_block<V, 1, Vectors, First>(p, a, c);
-    case 2: return multiply_block<V, 2, Vectors, First>(p, a, c);
-    case 3: return multiply_block<V, 3, Vectors, First>(p, a, c);
-    case 4: return multiply_block<V, 4, Vectors, First>(p, a, c);
-    case 5: return multiply_block<V, 5, Vectors, First>(p, a, c);
+    case 1: return Loop::template block<1, Vectors, First>(p, a, c);
+    case 2: return Loop::template block<2, Vectors, First>(p, a, c);
+    case 3: return Loop::template block<3, Vectors, First>(p, a, c);
+    case 4: return Loop::template block<4, Vectors, First>(p, a, c);
+    case 5: return Loop::template block<5, Vectors, First>(p, a, c);
     }
 }
 
-template <typename V, int Vectors>
-DIFFRACT_INLINE void multiply_rows(const Product& p)
+template <typename Loop, int Vectors, typename P>
+DIFFRACT_INLINE void multiply_rows(const P& p)
 {
     if (p.rows < TileRows)
     {
-        return multiply_rest<V, Vectors, true>(p, 0);
+        return multiply_rest<Loop, Vectors, true>(p, 0);
     }
-    multiply_block<V, TileRows, Vectors, true>(p, p.a, p.c);
+    Loop::template block<TileRows, Vectors, true>(p, p.a, p.c);
     int64_t row = TileRows;
     for (; row + TileRows <= p.rows; row += TileRows)
     {
-        multiply_block<V, TileRows, Vectors, false>(p, p.a + row * p.a_row, p.c + row * p.c_row);
+        Loop::template block<TileRows, Vectors, false>(p, p.a + row * p.a_row, p.c + row * p.c_row);
     }
-    multiply_rest<V, Vectors, false>(p, row);
+    multiply_rest<Loop, Vectors, false>(p, row);
 }
 
-// One panel of b, `vectors` wide: up to four of AVX-512, up to two of AVX2.
-template <typename V>
-DIFFRACT_INLINE void multiply_panel(const Product& p, int64_t vectors)
+// One panel of b, `vectors` wide, up to Loop::most.
+template <typename Loop, typename P>
+DIFFRACT_INLINE void multiply_by_panel(const P& p, int64_t vectors)
 {
     switch (vectors)
     {
-    case 1: return multiply_rows<V, 1>(p);
-    case 2: return multiply_rows<V, 2>(p);
-    case 3: return multiply_rows<V, Lanes<V>::count == 16 ? 3 : 1>(p);
-    case 4: return multiply_rows<V, Lanes<V>::count == 16 ? 4 : 1>(p);
+    case 1: return multiply_rows<Loop, 1>(p);
+    case 2: return multiply_rows<Loop, 2>(p);
+    case 3: return multiply_rows<Loop, Loop::most == 4 ? 3 : 1>(p);
+    case 4: return multiply_rows<Loop, Loop::most == 4 ? 4 : 1>(p);
     }
 }
+
+template <typename V>
+DIFFRACT_INLINE void multiply_panel(const Product& p, int64_t vectors) { multiply_by_panel<FloatLoop<V>>(p, vectors); }
 } // namespace diffract
 #endif

@@ -1,5 +1,10 @@
-// The product loop of matrix_tile.h with bfloat16 factors and float32 sums: AVX-512's dot product of pairs, VDPBF16PS, takes two steps of the depth at once.
-// Ceiling: two of them a cycle, twice the float32 rate.
+// The product loop of matrix_tile.h with factors of 16 bits, two steps of the depth side by side in 32. Ceilings, in multiples of the float32 rate, as measured:
+//
+//     bfloat16 factors, float32 sums   VDPBF16PS     2 on AMD's Zen 5, 0.5 on Intel's processors
+//     float16 factors and sums         VFMADDPH      2 on Intel's processors since Sapphire Rapids; not on AMD's
+//
+// Sums of float16 keep 11 bits, so they are short: each takes every second product of a depth of up to 256, and is then added to a float32. Random sums are off by some 1.4e-3,
+// a little less than what a result loses when it is rounded to bfloat16.
 #pragma once
 #include "matrix_tile.h"
 
@@ -19,116 +24,149 @@ struct PairProduct
 } // namespace diffract
 
 #ifdef DIFFRACT_PAIRS
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized" // of the compiler's own header: its undefined vectors are meant
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 
 namespace diffract
 {
-// A bfloat16 that the processor rounds to. Not marked as always inlined, here and below: what calls it becomes code for this processor only where it is inlined itself.
-struct Rounded
+// Values as the processor rounds to them. What stores them is not marked as always inlined, here and below: what calls it becomes code for this processor only where it is inlined itself.
+struct Bfloat16
 {
     uint16_t bits;
 };
 
-DIFFRACT_AVX512_BF16 inline void store(Rounded* p, const Floats16& value)
+struct Float16
+{
+    uint16_t bits;
+};
+
+DIFFRACT_AVX512_BF16 inline void store(Bfloat16* p, const Floats16& value)
 {
     const __m256bh rounded = _mm512_cvtneps_pbh((__m512)value);
     std::memcpy(p, &rounded, sizeof(rounded));
 }
 
+DIFFRACT_AVX512 inline void store(Float16* p, const Floats16& value) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph((__m512)value, _MM_FROUND_TO_NEAREST_INT)); }
+
 // Rounded and side by side: even, odd, even, ... (32 values).
-DIFFRACT_AVX512_BF16 inline void store_pairs(uint16_t* p, const Floats16& even, const Floats16& odd)
+DIFFRACT_AVX512_BF16 inline void store_pairs(Bfloat16* p, const Floats16& even, const Floats16& odd)
 {
     const __m512i order = _mm512_add_epi32(_mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(0x10001)), _mm512_set1_epi32(0x100000));
     const __m512bh both = _mm512_cvtne2ps_pbh((__m512)odd, (__m512)even); // sixteen and sixteen
     _mm512_storeu_si512(p, _mm512_permutexvar_epi16(order, (__m512i)both));
 }
 
-// First: of the rows that pass over b; they ask for what lies further on.
-template <int Rows, int Vectors, bool First>
-DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_block(const PairProduct& p, const uint16_t* __restrict a, float* __restrict c)
+DIFFRACT_AVX512 inline void store_pairs(Float16* p, const Floats16& even, const Floats16& odd)
 {
-    __m512 sum[Rows][Vectors];
-    for (int i = 0; i < Rows; i++)
+    const __m512i low = _mm512_cvtepu16_epi32(_mm512_cvtps_ph((__m512)even, _MM_FROUND_TO_NEAREST_INT)), high = _mm512_cvtepu16_epi32(_mm512_cvtps_ph((__m512)odd, _MM_FROUND_TO_NEAREST_INT));
+    _mm512_storeu_si512(p, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+
+struct Bfloat16Loop
+{
+    static constexpr int most = 4;
+
+    template <int Rows, int Vectors, bool First>
+    DIFFRACT_AVX512_BF16 static void block(const PairProduct& p, const uint16_t* __restrict a, float* __restrict c)
     {
-        for (int j = 0; j < Vectors; j++)
+        __m512 sum[Rows][Vectors];
+        for (int i = 0; i < Rows; i++)
         {
-            sum[i][j] = p.add ? _mm512_loadu_ps(c + i * p.c_row + j * 16) : _mm512_setzero_ps();
-        }
-    }
-    const uint16_t* __restrict b = p.b;
-    for (int64_t k = 0; k < p.depth; k += 2, a += p.a_pair, b += p.b_pair)
-    {
-        __m512i right[Vectors];
-        for (int j = 0; j < Vectors; j++)
-        {
-            right[j] = _mm512_loadu_si512(b + j * 32);
-            if (First)
+            for (int j = 0; j < Vectors; j++)
             {
-                _mm_prefetch(reinterpret_cast<const char*>(b + j * 32) + BytesAhead, _MM_HINT_T0);
+                sum[i][j] = p.add ? _mm512_loadu_ps(c + i * p.c_row + j * 16) : _mm512_setzero_ps();
+            }
+        }
+        const uint16_t* __restrict b = p.b;
+        for (int64_t k = 0; k < p.depth; k += 2, a += p.a_pair, b += p.b_pair)
+        {
+            __m512i right[Vectors];
+            for (int j = 0; j < Vectors; j++)
+            {
+                right[j] = _mm512_loadu_si512(b + j * 32);
+                if (First)
+                {
+                    _mm_prefetch(reinterpret_cast<const char*>(b + j * 32) + BytesAhead, _MM_HINT_T0);
+                }
+            }
+            for (int i = 0; i < Rows; i++)
+            {
+                int32_t pair;
+                std::memcpy(&pair, a + i * p.a_row, 4);
+                const __m512i left = _mm512_set1_epi32(pair);
+                for (int j = 0; j < Vectors; j++)
+                {
+                    sum[i][j] = _mm512_dpbf16_ps(sum[i][j], (__m512bh)left, (__m512bh)right[j]);
+                }
             }
         }
         for (int i = 0; i < Rows; i++)
         {
-            int32_t pair;
-            std::memcpy(&pair, a + i * p.a_row, 4);
-            const __m512i left = _mm512_set1_epi32(pair);
             for (int j = 0; j < Vectors; j++)
             {
-                sum[i][j] = _mm512_dpbf16_ps(sum[i][j], (__m512bh)left, (__m512bh)right[j]);
+                _mm512_storeu_ps(c + i * p.c_row + j * 16, sum[i][j]);
             }
         }
     }
-    for (int i = 0; i < Rows; i++)
+};
+} // namespace diffract
+#endif
+
+#ifdef DIFFRACT_FLOAT16
+namespace diffract
+{
+struct Float16Loop
+{
+    static constexpr int most = 4;
+
+    template <int Rows, int Vectors, bool First>
+    DIFFRACT_AVX512_FP16 static void block(const PairProduct& p, const uint16_t* __restrict a, float* __restrict c)
     {
-        for (int j = 0; j < Vectors; j++)
+        __m512h sum[Rows][Vectors];
+        for (int i = 0; i < Rows; i++)
         {
-            _mm512_storeu_ps(c + i * p.c_row + j * 16, sum[i][j]);
+            for (int j = 0; j < Vectors; j++)
+            {
+                sum[i][j] = _mm512_setzero_ph();
+            }
+        }
+        const uint16_t* __restrict b = p.b;
+        for (int64_t k = 0; k < p.depth; k += 2, a += p.a_pair, b += p.b_pair)
+        {
+            __m512h right[Vectors];
+            for (int j = 0; j < Vectors; j++)
+            {
+                right[j] = _mm512_loadu_ph(b + j * 32);
+                if (First)
+                {
+                    _mm_prefetch(reinterpret_cast<const char*>(b + j * 32) + BytesAhead, _MM_HINT_T0);
+                }
+            }
+            for (int i = 0; i < Rows; i++)
+            {
+                int32_t pair;
+                std::memcpy(&pair, a + i * p.a_row, 4);
+                const __m512h left = _mm512_castsi512_ph(_mm512_set1_epi32(pair));
+                for (int j = 0; j < Vectors; j++)
+                {
+                    sum[i][j] = _mm512_fmadd_ph(left, right[j], sum[i][j]);
+                }
+            }
+        }
+        for (int i = 0; i < Rows; i++)
+        {
+            for (int j = 0; j < Vectors; j++)
+            {
+                const __m512h turned = _mm512_castsi512_ph(_mm512_ror_epi32(_mm512_castph_si512(sum[i][j]), 16)), both = _mm512_add_ph(sum[i][j], turned); // even and odd steps
+                const __m512 total = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_castph_si512(both)));
+                float* const to = c + i * p.c_row + j * 16;
+                _mm512_storeu_ps(to, p.add ? _mm512_add_ps(total, _mm512_loadu_ps(to)) : total);
+            }
         }
     }
-}
-
-// The rows from `row` on, fewer than TileRows.
-template <int Vectors, bool First>
-DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_rest(const PairProduct& p, int64_t row)
-{
-    const uint16_t* const a = p.a + row * p.a_row;
-    float* const c = p.c + row * p.c_row;
-    switch (p.rows - row)
-    {
-    case 1: return multiply_pair_block<1, Vectors, First>(p, a, c);
-    case 2: return multiply_pair_block<2, Vectors, First>(p, a, c);
-    case 3: return multiply_pair_block<3, Vectors, First>(p, a, c);
-    case 4: return multiply_pair_block<4, Vectors, First>(p, a, c);
-    case 5: return multiply_pair_block<5, Vectors, First>(p, a, c);
-    }
-}
-
-template <int Vectors>
-DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void multiply_pair_rows(const PairProduct& p)
-{
-    if (p.rows < TileRows)
-    {
-        return multiply_pair_rest<Vectors, true>(p, 0);
-    }
-    multiply_pair_block<TileRows, Vectors, true>(p, p.a, p.c);
-    int64_t row = TileRows;
-    for (; row + TileRows <= p.rows; row += TileRows)
-    {
-        multiply_pair_block<TileRows, Vectors, false>(p, p.a + row * p.a_row, p.c + row * p.c_row);
-    }
-    multiply_pair_rest<Vectors, false>(p, row);
-}
-
-// One panel of b, up to four vectors wide.
-DIFFRACT_AVX512_BF16 inline void multiply_pair_panel(const PairProduct& p, int64_t vectors)
-{
-    switch (vectors)
-    {
-    case 1: return multiply_pair_rows<1>(p);
-    case 2: return multiply_pair_rows<2>(p);
-    case 3: return multiply_pair_rows<3>(p);
-    case 4: return multiply_pair_rows<4>(p);
-    }
-}
+};
 } // namespace diffract
 #endif

@@ -10,12 +10,20 @@
 
 namespace diffract
 {
+namespace
+{
+bool wanted(const char* kernels)
+{
+    const char* const set = std::getenv("DIFFRACT_KERNELS");
+    return set && std::strcmp(set, kernels) == 0;
+}
+} // namespace
+
 Vectors best_vectors()
 {
 #ifdef DIFFRACT_VECTORS
     __builtin_cpu_init();
-    const char* const wanted = std::getenv("DIFFRACT_KERNELS");
-    const bool narrow = wanted && std::strcmp(wanted, "avx2") == 0;
+    const bool narrow = wanted("avx2");
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     return wide && !narrow ? Vectors::avx512 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") ? Vectors::avx2 : Vectors::none;
 #else
@@ -23,17 +31,44 @@ Vectors best_vectors()
 #endif
 }
 
-bool multiplies_pairs()
+bool multiplies(Factors factors)
+{
+    switch (factors)
+    {
+#ifdef DIFFRACT_PAIRS
+    case Factors::bfloat16: return best_vectors() == Vectors::avx512 && __builtin_cpu_supports("avx512bf16");
+#endif
+#ifdef DIFFRACT_FLOAT16
+    case Factors::float16: return best_vectors() == Vectors::avx512 && __builtin_cpu_supports("avx512fp16");
+#endif
+    case Factors::float32: return best_vectors() != Vectors::none;
+    default: return false;
+    }
+}
+
+Factors reduced_factors()
 {
 #ifdef DIFFRACT_PAIRS
-    static const bool has = [] {
-        const char* const wanted = std::getenv("DIFFRACT_KERNELS");
-        return best_vectors() == Vectors::avx512 && __builtin_cpu_supports("avx512bf16") && !(wanted && std::strcmp(wanted, "avx512") == 0);
+    static const Factors best = [] {
+        const bool any = !wanted("avx512") && !wanted("avx2");
+        const bool half = any && !wanted("avx512_bf16") && multiplies(Factors::float16), brain = any && !wanted("avx512_fp16") && multiplies(Factors::bfloat16) && (!__builtin_cpu_is("intel") || wanted("avx512_bf16"));
+        return half ? Factors::float16 : brain ? Factors::bfloat16 : Factors::float32;
     }();
-    return has;
+    return best;
 #else
-    return false;
+    return Factors::float32;
 #endif
+}
+
+Reach cache_reach()
+{
+#ifdef DIFFRACT_VECTORS
+    if (__builtin_cpu_is("intel"))
+    {
+        return {1 << 20, 2 << 20};
+    }
+#endif
+    return {512 << 10, 10 << 20};
 }
 
 bool multiplies_matrices()

@@ -1,5 +1,6 @@
 // What this processor can do, found once.
 #pragma once
+#include <cstdint>
 
 namespace diffract
 {
@@ -13,8 +14,29 @@ enum class Vectors
 // The widest that kernels may use; DIFFRACT_KERNELS=avx2 leaves AVX-512 aside.
 Vectors best_vectors();
 
-// Whether it multiplies pairs of bfloat16 (AVX512_BF16), and this build can; DIFFRACT_KERNELS=avx512 leaves that aside.
-bool multiplies_pairs();
+// What the factors of products may be.
+enum class Factors
+{
+    float32,
+    bfloat16,
+    float16
+};
+
+// Whether it has such products (AVX512_BF16, AVX512_FP16), and this build can use them.
+bool multiplies(Factors factors);
+
+// Those that bfloat16 maps are multiplied by fastest (pair_tile.h has the rates); DIFFRACT_KERNELS=avx512, avx512_bf16 or avx512_fp16 chooses among those it has.
+Factors reduced_factors();
+
+// How far a thread's own second-level cache reaches in a convolution.
+struct Reach
+{
+    int64_t near_block;   // bytes of transformed values that stay in it
+    int64_t near_weights; // bytes of weights that every thread may read again for each of its own blocks: no thread then waits for another
+};
+
+// Measured: Intel's processors have 2 MB of that cache and read 30 GB/s a thread from the next; AMD's Zen 5 has 1 MB and reads faster.
+Reach cache_reach();
 
 // Whether it multiplies matrices of bfloat16 (AMX-BF16), many times as fast.
 bool multiplies_matrices();

@@ -3,6 +3,8 @@
 #pragma once
 #include "vector_math.h"
 
+#include <algorithm>
+
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define DIFFRACT_VECTORS 1
 #define DIFFRACT_AVX512 __attribute__((target("arch=x86-64-v4")))
@@ -10,6 +12,10 @@
 #if __GNUC__ >= 11
 #define DIFFRACT_PAIRS 1
 #define DIFFRACT_AVX512_BF16 __attribute__((target("arch=x86-64-v4,avx512bf16")))
+#endif
+#if __GNUC__ >= 12
+#define DIFFRACT_FLOAT16 1
+#define DIFFRACT_AVX512_FP16 __attribute__((target("arch=x86-64-v4,avx512fp16")))
 #endif
 
 namespace diffract
@@ -59,5 +65,46 @@ DIFFRACT_INLINE void store(uint16_t* p, const V& value) // to nearest, ties to e
     const auto halves = __builtin_convertvector(words, typename Lanes<V>::Halves);
     std::memcpy(p, &halves, sizeof(halves));
 }
+
+// The largest of bfloat16 values without their signs, and the power of two that brings it to at least 1 and below 2: float16 then holds them, and sums of their products.
+class Largest
+{
+    typedef uint16_t Bits __attribute__((vector_size(32)));
+    Bits _most = {};
+
+    DIFFRACT_INLINE uint32_t exponent() const
+    {
+        uint16_t most = 0;
+        for (int lane = 0; lane < 16; lane++)
+        {
+            most = std::max<uint16_t>(most, _most[lane]);
+        }
+        const uint32_t exponent = most >> 7;
+        return most == 0 || exponent == 255 ? 127 : std::min(std::max(exponent, 1u), 253u); // no numbers but zero, or infinity: as they are
+    }
+
+    static DIFFRACT_INLINE float power(uint32_t exponent)
+    {
+        const uint32_t bits = exponent << 23;
+        float value;
+        std::memcpy(&value, &bits, 4);
+        return value;
+    }
+
+public:
+    DIFFRACT_INLINE void see(const uint16_t* p, int64_t count) // a multiple of 16
+    {
+        for (int64_t i = 0; i < count; i += 16)
+        {
+            Bits bits;
+            std::memcpy(&bits, p + i, sizeof(bits));
+            bits &= 0x7fff;
+            _most = bits > _most ? bits : _most;
+        }
+    }
+
+    DIFFRACT_INLINE float scale() const { return power(254 - exponent()); }
+    DIFFRACT_INLINE float inverse() const { return power(exponent()); }
+};
 } // namespace diffract
 #endif

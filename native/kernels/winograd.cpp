@@ -1,8 +1,9 @@
 #include "winograd.h"
-#include "processor.h"
+#include "products.h"
 #include "share_out.h"
 #include "winograd_pairs.h"
 
+#include <type_traits>
 #include <vector>
 
 namespace diffract
@@ -55,30 +56,60 @@ const Steps* const best_steps = choose_steps();
 // Those that a panel's width is for.
 const Steps* steps_for(int64_t panel) { return best_steps && panel == steps_avx2.panel ? &steps_avx2 : best_steps; }
 
-// The steps whose values are pairs of bfloat16; beside them, those of AVX-512 serve.
-#ifdef DIFFRACT_PAIRS
-DIFFRACT_AVX512_BF16 void multiply_pairs(const PairProduct& p, int64_t vectors) { multiply_pair_panel(p, vectors); }
-DIFFRACT_AVX512_BF16 void weight_pairs_f32(const WeightStep<float, uint16_t>& s, int64_t next) { transform_weight_pairs(s, next); }
-DIFFRACT_AVX512_BF16 void weight_pairs_bf16(const WeightStep<uint16_t, uint16_t>& s, int64_t next) { transform_weight_pairs(s, next); }
-DIFFRACT_AVX512_BF16 void inputs_rounded(const TileStep<uint16_t, Rounded>& s, uint16_t* zeros) { transform_inputs<Floats16>(s, zeros); }
-DIFFRACT_AVX512_BF16 void input_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<true>(s, zeros); }
-DIFFRACT_AVX512_BF16 void gradient_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<false>(s, zeros); }
-#else
-struct Rounded
+// The steps whose values have 16 bits; beside them, those of AVX-512 serve.
+struct PairSteps
 {
-    uint16_t bits;
+    at::ScalarType type;
+    bool scaled; // tiles
+    void (*multiply)(const PairProduct&, int64_t vectors);
+    void (*weights_f32)(const WeightStep<float, uint16_t>&, int64_t next);
+    void (*weights_bf16)(const WeightStep<uint16_t, uint16_t>&, int64_t next);
+    void (*inputs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
+    void (*input_pairs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
+    void (*gradient_pairs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
 };
-void multiply_pairs(const PairProduct&, int64_t) {}
-void weight_pairs_f32(const WeightStep<float, uint16_t>&, int64_t) {}
-void weight_pairs_bf16(const WeightStep<uint16_t, uint16_t>&, int64_t) {}
-void inputs_rounded(const TileStep<uint16_t, Rounded>&, uint16_t*) {}
-void input_pairs(const TileStep<uint16_t, uint16_t>&, uint16_t*) {}
-void gradient_pairs(const TileStep<uint16_t, uint16_t>&, uint16_t*) {}
+
+#define DIFFRACT_PAIR_STEPS(VALUE, TARGET, TARGET_OF_LOOP, TYPE) \
+    TARGET_OF_LOOP void multiply_##VALUE(const PairProduct& p, int64_t vectors) { multiply_by_panel<VALUE##Loop>(p, vectors); } \
+    TARGET void weights_f32_##VALUE(const WeightStep<float, uint16_t>& s, int64_t next) { transform_weight_pairs<VALUE>(s, next); } \
+    TARGET void weights_bf16_##VALUE(const WeightStep<uint16_t, uint16_t>& s, int64_t next) { transform_weight_pairs<VALUE>(s, next); } \
+    TARGET void inputs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) \
+    { \
+        transform_inputs<Floats16, std::is_same_v<VALUE, Float16>>(TileStep<uint16_t, VALUE>{s.map, s.tiles, s.first, s.begin, s.end, reinterpret_cast<VALUE*>(s.value), s.stride, nullptr, s.inverse}, zeros); \
+    } \
+    TARGET void input_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, true>(s, zeros); } \
+    TARGET void gradient_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, false>(s, zeros); } \
+    constexpr PairSteps steps_##VALUE = {TYPE, std::is_same_v<VALUE, Float16>, multiply_##VALUE, weights_f32_##VALUE, weights_bf16_##VALUE, inputs_##VALUE, input_pairs_##VALUE, gradient_pairs_##VALUE};
+
+#ifdef DIFFRACT_PAIRS
+DIFFRACT_PAIR_STEPS(Bfloat16, DIFFRACT_AVX512_BF16, DIFFRACT_AVX512_BF16, at::kBFloat16)
+#endif
+#ifdef DIFFRACT_FLOAT16
+DIFFRACT_PAIR_STEPS(Float16, DIFFRACT_AVX512, DIFFRACT_AVX512_FP16, at::kHalf)
 #endif
 
+// Null: products of float32.
+const PairSteps* pair_steps(at::ScalarType factors)
+{
+#ifdef DIFFRACT_PAIRS
+    if (factors == at::kBFloat16 && multiplies(Factors::bfloat16))
+    {
+        return &steps_Bfloat16;
+    }
+#endif
+#ifdef DIFFRACT_FLOAT16
+    if (factors == at::kHalf && multiplies(Factors::float16))
+    {
+        return &steps_Float16;
+    }
+#endif
+    TORCH_CHECK(factors == at::kFloat, "this processor has no products of ", factors);
+    return nullptr;
+}
+
 constexpr int64_t DepthBlock = 256; // rows of a panel of b: 64 KB, which stay in the second-level cache while all rows of a pass
-constexpr int64_t NearBlock = 512 << 10, FarBlock = 8 << 20; // bytes of transformed values, in and out: of one thread's cache, and of the one that all share
-constexpr size_t NearWeights = 10 << 20; // bytes of weights that every thread may go through for its own blocks of tiles: no thread waits for another then
+constexpr int64_t FarBlock = 8 << 20; // bytes of transformed values, in and out, in the cache that all threads share
+const Reach reach = cache_reach();
 
 int64_t panels(int64_t columns, int64_t width) { return (columns + width - 1) / width; }
 
@@ -86,7 +117,7 @@ int64_t panels(int64_t columns, int64_t width) { return (columns + width - 1) / 
 // It does not depend on the number of threads, or sums over tiles would.
 int64_t tiles_at_a_time(const Tiles& tiles, int64_t bytes, bool near)
 {
-    const int64_t fit = std::max<int64_t>((near ? NearBlock : FarBlock) / (Points * bytes), near ? 2 * TileRows : 192);
+    const int64_t fit = std::max<int64_t>((near ? reach.near_block : FarBlock) / (Points * bytes), near ? 2 * TileRows : 192);
     const int64_t blocks = (tiles.count() + fit - 1) / fit, even = (tiles.count() + blocks - 1) / blocks;
     return (even + TileRows - 1) / TileRows * TileRows;
 }
@@ -100,19 +131,19 @@ Tiles tiles_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3), x
 
 // Some tiles of a map, `together` at a time with their pixels' transformed values.
 template <typename T, typename Value, typename Step>
-void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, const float* bias, Step step, int64_t together = 1)
+void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, Step step, float* inverse = nullptr, int64_t together = 1, const float* bias = nullptr)
 {
     const Tiles tiles = tiles_of(map);
     share_out((count + together - 1) / together, 4, [&](int64_t begin, int64_t end) {
         std::vector<T> rim(tiles.c);
-        step({static_cast<T*>(map.data_ptr()), tiles, first, first + begin * together, first + std::min(end * together, count), static_cast<Value*>(value.data_ptr()), stride, bias}, rim.data());
+        step({static_cast<T*>(map.data_ptr()), tiles, first, first + begin * together, first + std::min(end * together, count), static_cast<Value*>(value.data_ptr()), stride, bias, inverse}, rim.data());
     });
 }
 
 template <typename F, typename H>
-void for_tiles(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, const float* bias, F f32, H bf16)
+void for_tiles(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, F f32, H bf16, const float* bias = nullptr, float* inverse = nullptr)
 {
-    map.scalar_type() == at::kFloat ? for_tiles_of<float, float>(map, first, count, value, stride, bias, f32) : for_tiles_of<uint16_t, float>(map, first, count, value, stride, bias, bf16);
+    map.scalar_type() == at::kFloat ? for_tiles_of<float, float>(map, first, count, value, stride, f32, inverse, 1, bias) : for_tiles_of<uint16_t, float>(map, first, count, value, stride, bf16, inverse, 1, bias);
 }
 
 at::Tensor checked(const at::Tensor& x)
@@ -144,12 +175,12 @@ bool winograd_serves(int64_t in_channels, int64_t out_channels)
     return best_steps && in_channels > 0 && out_channels > 0 && in_channels % 16 == 0 && out_channels % 16 == 0;
 }
 
-at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t columns, bool bfloat16)
+at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t columns, at::ScalarType factors)
 {
     TORCH_CHECK(weight.is_cpu() && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3, "expected weights (C_out, C_in, 3, 3) in the host's memory, found ", weight.sizes());
     const int64_t in = weight.size(transposed ? 0 : 1), out = weight.size(transposed ? 1 : 0);
-    TORCH_CHECK(!bfloat16 || (multiplies_pairs() && columns == 0), "this processor has no dot products of bfloat16");
     TORCH_CHECK(winograd_serves(in, out), "channels in multiples of 16 expected, found ", weight.sizes());
+    const PairSteps* const pairs = pair_steps(factors == at::kHalf && !fits_float16(weight) ? at::kFloat : factors);
     const auto w = (weight.scalar_type() == at::kBFloat16 ? weight : weight.to(at::kFloat)).contiguous();
     const bool halves = w.scalar_type() == at::kBFloat16;
     const Steps* const steps = steps_for(columns);
@@ -158,10 +189,10 @@ at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t c
         auto panels = at::empty(sizes, w.options().dtype(type));
         return out % width == 0 ? panels : panels.zero_(); // columns beyond the outputs
     };
-    if (bfloat16)
+    if (pairs)
     {
-        auto packed = make({Points, panels(out, width), in / 2, width, 2}, at::kBFloat16);
-        halves ? pack<uint16_t, uint16_t>(w, transposed, in, out, width, packed, 2, weight_pairs_bf16) : pack<float, uint16_t>(w, transposed, in, out, width, packed, 2, weight_pairs_f32);
+        auto packed = make({Points, panels(out, width), in / 2, width, 2}, pairs->type);
+        halves ? pack<uint16_t, uint16_t>(w, transposed, in, out, width, packed, 2, pairs->weights_bf16) : pack<float, uint16_t>(w, transposed, in, out, width, packed, 2, pairs->weights_f32);
         return packed;
     }
     auto packed = make({Points, panels(out, width), in, width}, at::kFloat);
@@ -173,9 +204,9 @@ at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t c
 at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packed, int64_t out, const c10::optional<at::Tensor>& bias)
 {
     const auto x = checked(input);
-    const bool pairs = packed.dim() == 5 && packed.scalar_type() == at::kBFloat16 && multiplies_pairs();
-    TORCH_CHECK(best_steps && packed.is_cpu() && packed.is_contiguous() && (pairs || (packed.dim() == 4 && packed.scalar_type() == at::kFloat)), "weights of winograd_weights expected, found ", packed.sizes());
-    TORCH_CHECK(!pairs || x.scalar_type() == at::kBFloat16, "weights packed in bfloat16 are for bfloat16 maps, found ", x.scalar_type());
+    TORCH_CHECK(best_steps && packed.is_cpu() && packed.is_contiguous() && packed.dim() == (packed.scalar_type() == at::kFloat ? 4 : 5), "weights of winograd_weights expected, found ", packed.scalar_type(), " ", packed.sizes());
+    const PairSteps* const pairs = pair_steps(packed.scalar_type());
+    TORCH_CHECK(!pairs || x.scalar_type() == at::kBFloat16, "weights packed in 16 bits are for bfloat16 maps, found ", x.scalar_type());
     const Steps* const steps = steps_for(packed.size(3));
     const int64_t in = x.size(1), width = steps->panel;
     TORCH_CHECK(winograd_serves(in, out) && packed.size(0) == Points && packed.size(1) == panels(out, width) && packed.size(2) == (pairs ? in / 2 : in) && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
@@ -187,16 +218,18 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
     {
         return y;
     }
-    const int64_t threads = at::get_num_threads(), bytes = sizeof(float) * (in + out), near_block = tiles_at_a_time(tiles, bytes, true);
-    const bool near = packed.nbytes() <= NearWeights && tiles.count() >= threads * near_block;
+    const int64_t threads = at::get_num_threads(), bytes = (pairs ? 2 : 4) * in + 4 * out, near_block = tiles_at_a_time(tiles, bytes, true);
+    const bool near = int64_t(packed.nbytes()) <= reach.near_weights && tiles.count() >= threads * near_block;
     const int64_t block = near ? near_block : tiles_at_a_time(tiles, bytes, false), blocks = (tiles.count() + block - 1) / block;
     const int64_t in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     const auto run = [&](int64_t begin, int64_t end) {
-        auto v = at::empty({Points * in_stride}, pairs ? floats(x).dtype(at::kBFloat16) : floats(x)), m = at::empty({Points * out_stride}, floats(x));
+        auto v = at::empty({Points * in_stride}, pairs ? floats(x).dtype(pairs->type) : floats(x)), m = at::empty({Points * out_stride}, floats(x));
+        std::vector<float> inverse(block);
+        float* const scales = pairs && pairs->scaled ? inverse.data() : nullptr;
         for (int64_t first = begin * block; first < std::min(end * block, tiles.count()); first += block)
         {
             const int64_t count = std::min(block, tiles.count() - first);
-            pairs ? for_tiles_of<uint16_t, Rounded>(x, first, count, v, in_stride, nullptr, inputs_rounded) : for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
+            pairs ? for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, pairs->inputs, scales) : for_tiles(x, first, count, v, in_stride, steps->inputs_f32, steps->inputs_bf16);
             share_out(Points * panels(out, width), 1, [&](int64_t from, int64_t to) {
                 for (int64_t at = from; at < to; at++)
                 {
@@ -205,12 +238,12 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
                     for (int64_t depth = 0; depth < in; depth += DepthBlock)
                     {
                         const int64_t a = point * in_stride + depth, w = (at * in + depth) * width, deep = std::min(DepthBlock, in - depth);
-                        pairs ? multiply_pairs({static_cast<const uint16_t*>(v.data_ptr()) + a, in, 2, static_cast<const uint16_t*>(packed.data_ptr()) + w, 2 * width, sums, out, count, deep, depth > 0}, vectors)
+                        pairs ? pairs->multiply({static_cast<const uint16_t*>(v.data_ptr()) + a, in, 2, static_cast<const uint16_t*>(packed.data_ptr()) + w, 2 * width, sums, out, count, deep, depth > 0}, vectors)
                               : steps->multiply({v.data_ptr<float>() + a, in, 1, packed.data_ptr<float>() + w, width, sums, out, count, deep, depth > 0}, vectors);
                     }
                 }
             });
-            for_tiles(y, first, count, m, out_stride, b.defined() ? b.data_ptr<float>() : nullptr, steps->outputs_f32, steps->outputs_bf16);
+            for_tiles(y, first, count, m, out_stride, steps->outputs_f32, steps->outputs_bf16, b.defined() ? b.data_ptr<float>() : nullptr, scales);
         }
     };
     if (near)
@@ -229,7 +262,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     const auto x = checked(input), dy = checked(gradient);
     const int64_t in = x.size(1), out = dy.size(1);
     TORCH_CHECK(winograd_serves(in, out) && x.size(0) == dy.size(0) && x.size(2) == dy.size(2) && x.size(3) == dy.size(3), "a map ", x.sizes(), " and the gradient ", dy.sizes(), " do not belong together");
-    const bool pairs = multiplies_pairs() && x.scalar_type() == at::kBFloat16 && dy.scalar_type() == at::kBFloat16;
+    const PairSteps* const pairs = x.scalar_type() == at::kBFloat16 && dy.scalar_type() == at::kBFloat16 && reduced_factors() == Factors::bfloat16 ? pair_steps(at::kBFloat16) : nullptr;
     const Steps* const steps = best_steps;
     const int64_t width = steps->panel;
     const Tiles tiles = tiles_of(x);
@@ -238,7 +271,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
         return at::zeros({out, in, 3, 3}, floats(x));
     }
     auto du = at::zeros({Points, in, out}, floats(x)), dw = at::empty({out, in, 3, 3}, floats(x));
-    const auto values = pairs ? floats(x).dtype(at::kBFloat16) : floats(x);
+    const auto values = pairs ? floats(x).dtype(pairs->type) : floats(x);
     const int64_t block = tiles_at_a_time(tiles, values.dtype().itemsize() * (in + out), false), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     auto v = at::empty({Points * in_stride}, values), m = at::empty({Points * out_stride}, values);
     for (int64_t first = 0; first < tiles.count(); first += block)
@@ -246,13 +279,13 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
         const int64_t count = std::min(block, tiles.count() - first), filled = pairs ? (count + 1) / 2 * 2 : count;
         if (pairs)
         {
-            for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, nullptr, input_pairs, 2);
-            for_tiles_of<uint16_t, uint16_t>(dy, first, count, m, out_stride, nullptr, gradient_pairs, 2);
+            for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, pairs->input_pairs, nullptr, 2);
+            for_tiles_of<uint16_t, uint16_t>(dy, first, count, m, out_stride, pairs->gradient_pairs, nullptr, 2);
         }
         else
         {
-            for_tiles(x, first, count, v, in_stride, nullptr, steps->inputs_f32, steps->inputs_bf16);
-            for_tiles(dy, first, count, m, out_stride, nullptr, steps->gradients_f32, steps->gradients_bf16);
+            for_tiles(x, first, count, v, in_stride, steps->inputs_f32, steps->inputs_bf16);
+            for_tiles(dy, first, count, m, out_stride, steps->gradients_f32, steps->gradients_bf16);
         }
         share_out(Points * panels(out, width), 1, [&](int64_t begin, int64_t end) {
             for (int64_t at = begin; at < end; at++)
@@ -262,7 +295,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
                 for (int64_t depth = 0; depth < filled; depth += DepthBlock)
                 {
                     const int64_t a = point * in_stride + depth * in, g = point * out_stride + depth * out, deep = std::min(DepthBlock, filled - depth);
-                    pairs ? multiply_pairs({static_cast<const uint16_t*>(v.data_ptr()) + a, 2, 2 * in, static_cast<const uint16_t*>(m.data_ptr()) + g + 2 * column, 2 * out, sums, out, in, deep, true}, vectors)
+                    pairs ? pairs->multiply({static_cast<const uint16_t*>(v.data_ptr()) + a, 2, 2 * in, static_cast<const uint16_t*>(m.data_ptr()) + g + 2 * column, 2 * out, sums, out, in, deep, true}, vectors)
                           : steps->multiply({v.data_ptr<float>() + a, 1, in, m.data_ptr<float>() + g + column, out, sums, out, in, deep, true}, vectors);
                 }
             }
@@ -278,7 +311,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
 }
 #else
 bool winograd_serves(int64_t, int64_t) { return false; }
-at::Tensor winograd_weights(const at::Tensor&, bool, int64_t, bool) { TORCH_CHECK(false, "this processor has no such kernel"); }
+at::Tensor winograd_weights(const at::Tensor&, bool, int64_t, at::ScalarType) { TORCH_CHECK(false, "this processor has no such kernel"); }
 at::Tensor winograd_convolution(const at::Tensor&, const at::Tensor&, int64_t, const c10::optional<at::Tensor>&) { TORCH_CHECK(false, "this processor has no such kernel"); }
 at::Tensor winograd_weight_gradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(false, "this processor has no such kernel"); }
 #endif

@@ -1,5 +1,5 @@
-// The steps of winograd_steps.h with transformed values in bfloat16, two by two, as pair_tile.h reads them: pairs of input channels in weights and maps, pairs of tiles
-// for the weights' gradient, which is summed over tiles.
+// The steps of winograd_steps.h with transformed values of 16 bits, Bfloat16 or Float16, two by two, as pair_tile.h reads them: pairs of input channels in weights and maps,
+// pairs of tiles for the weights' gradient, which is summed over tiles.
 #pragma once
 #include "pair_tile.h"
 #include "winograd_steps.h"
@@ -8,8 +8,8 @@
 namespace diffract
 {
 // Two input channels, the second `next` further: value[point * value_step + 2 * c + channel].
-template <typename T>
-DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void transform_weight_pairs(const WeightStep<T, uint16_t>& s, int64_t next)
+template <typename Value, typename T>
+DIFFRACT_INLINE void transform_weight_pairs(const WeightStep<T, uint16_t>& s, int64_t next)
 {
     for (int64_t c = 0; c < s.channels; c += 16)
     {
@@ -18,14 +18,14 @@ DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void transform_weight_pairs(const WeightSte
         weight_points(s.from + c * s.channel_step + next, s.channel_step, s.flipped, odd);
         for (int64_t point = 0; point < Points; point++)
         {
-            store_pairs(s.value + point * s.value_step + 2 * c, even[point], odd[point]);
+            store_pairs(reinterpret_cast<Value*>(s.value + point * s.value_step + 2 * c), even[point], odd[point]);
         }
     }
 }
 
 // Pairs of tiles, inputs or gradients: value[point * stride + (tile - first) / 2 * 2 * C + 2 * c + tile % 2]. s.begin is even; a last tile without a second gets zeros for it.
-template <bool Inputs>
-DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void transform_tile_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros)
+template <typename Value, bool Inputs>
+DIFFRACT_INLINE void transform_tile_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros)
 {
     constexpr int64_t Side = Inputs ? TileIn : TileOut, Rim = Inputs ? 1 : 0;
     for (int64_t tile = s.begin; tile < s.end; tile += 2)
@@ -53,7 +53,7 @@ DIFFRACT_AVX512_BF16 DIFFRACT_INLINE void transform_tile_pairs(const TileStep<ui
             }
             for (int64_t point = 0; point < Points; point++)
             {
-                store_pairs(out + point * s.stride + 2 * c, even[point], odd[point]);
+                store_pairs(reinterpret_cast<Value*>(out + point * s.stride + 2 * c), even[point], odd[point]);
             }
         }
     }

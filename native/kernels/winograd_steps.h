@@ -17,18 +17,18 @@ struct Tiles
     int64_t count() const { return n * down() * across(); }
 };
 
-// Bt d: six values of a row or column.
+// Bt d times a scale: six values of a row or column.
 template <typename V>
-DIFFRACT_INLINE void input_transform(const V* d, int64_t step, V* t)
+DIFFRACT_INLINE void input_transform(const V* d, int64_t step, V* t, float scale = 1)
 {
-    const V d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
-    const V even_a = d4 - B2 * d2, odd_a = PointA * (d3 - B2 * d1), even_b = d4 - A2 * d2, odd_b = PointB * (d3 - A2 * d1);
-    t[0] = A2 * B2 * d0 - (A2 + B2) * d2 + d4;
+    const V d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = scale * d[4 * step], d5 = scale * d[5 * step];
+    const V even_a = d4 - scale * B2 * d2, odd_a = scale * PointA * (d3 - B2 * d1), even_b = d4 - scale * A2 * d2, odd_b = scale * PointB * (d3 - A2 * d1);
+    t[0] = scale * A2 * B2 * d0 - scale * (A2 + B2) * d2 + d4;
     t[1] = even_a + odd_a;
     t[2] = even_a - odd_a;
     t[3] = even_b + odd_b;
     t[4] = even_b - odd_b;
-    t[5] = A2 * B2 * d1 - (A2 + B2) * d3 + d5;
+    t[5] = scale * A2 * B2 * d1 - scale * (A2 + B2) * d3 + d5;
 }
 
 // At m: six values to four.
@@ -186,6 +186,7 @@ struct TileStep
     Value* value;
     int64_t stride;
     const float* bias;
+    float* inverse; // of each tile's scale: inputs write it, outputs are multiplied by it; null: no tile is scaled
 };
 
 // Where the pixels of a tile begin, row after row; `outside` for those beyond the map's rim.
@@ -205,9 +206,9 @@ DIFFRACT_INLINE void pixels(const TileStep<T, Value>& s, int64_t tile, int64_t s
     }
 }
 
-// Bt d B of a tile's 6x6 inputs, for one vector of channels.
+// Bt d B of a tile's 6x6 inputs times a scale, for one vector of channels.
 template <typename V, typename T>
-DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t)
+DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t, float scale = 1)
 {
     V half[Points];
     for (int64_t j = 0; j < TileIn; j++)
@@ -217,7 +218,7 @@ DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t)
         {
             load(d[i], at[i * TileIn + j] + c);
         }
-        input_transform(d, 1, half + j * TileIn); // half[column][row point]
+        input_transform(d, 1, half + j * TileIn, scale); // half[column][row point]
     }
     for (int64_t i = 0; i < TileIn; i++)
     {
@@ -240,7 +241,8 @@ DIFFRACT_INLINE void prefetch_next(T* const* at, int64_t channels, int64_t c)
     }
 }
 
-template <typename V, typename T, typename Value>
+// Scaled: each tile by the power of two that brings its largest pixel to one, for values of float16.
+template <typename V, bool Scaled = false, typename T, typename Value>
 DIFFRACT_INLINE void transform_inputs(const TileStep<T, Value>& s, T* zeros)
 {
     for (int64_t tile = s.begin; tile < s.end; tile++)
@@ -248,6 +250,17 @@ DIFFRACT_INLINE void transform_inputs(const TileStep<T, Value>& s, T* zeros)
         T* at[Points];
         pixels(s, tile, TileIn, 1, zeros, at);
         Value* const out = s.value + (tile - s.first) * s.tiles.c;
+        float scale = 1;
+        if constexpr (Scaled)
+        {
+            Largest largest;
+            for (int64_t i = 0; i < Points; i++)
+            {
+                largest.see(at[i], s.tiles.c);
+            }
+            scale = largest.scale();
+            s.inverse[tile - s.first] = largest.inverse();
+        }
         for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
         {
             if (c * sizeof(T) % CacheLine == 0)
@@ -255,7 +268,7 @@ DIFFRACT_INLINE void transform_inputs(const TileStep<T, Value>& s, T* zeros)
                 prefetch_next(at, s.tiles.c, c);
             }
             V t[Points];
-            input_points(at, c, t);
+            input_points(at, c, t, scale);
             for (int64_t point = 0; point < Points; point++)
             {
                 store(out + point * s.stride + c, t[point]);
@@ -272,7 +285,7 @@ DIFFRACT_INLINE void transform_outputs(const TileStep<T>& s, T* spill)
     {
         T* at[TileOut * TileOut];
         pixels(s, tile, TileOut, 0, spill, at);
-        const float* in = s.value + (tile - s.first) * s.tiles.c;
+        const float *const in = s.value + (tile - s.first) * s.tiles.c, inverse = s.inverse ? s.inverse[tile - s.first] : 1.0f;
         for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
         {
             V half[TileIn * TileOut], bias = {};
@@ -295,7 +308,7 @@ DIFFRACT_INLINE void transform_outputs(const TileStep<T>& s, T* spill)
                 output_transform(half + i, TileOut, y);
                 for (int64_t j = 0; j < TileOut; j++)
                 {
-                    store(at[i * TileOut + j] + c, y[j] + bias);
+                    store(at[i * TileOut + j] + c, y[j] * inverse + bias);
                 }
             }
         }

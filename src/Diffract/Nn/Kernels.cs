@@ -10,7 +10,7 @@ public static class Kernels
     /// <summary>Off makes every layer use ATen's operators, for comparisons.</summary>
     public static bool Enabled { get; set; } = Environment.GetEnvironmentVariable("DIFFRACT_KERNELS") != "0";
 
-    /// <summary>Bytes that one model may spend on weights in the forms its kernels read (16 for each weight of a 3x3 convolution, 4 of a linear layer, or half of that for products of bfloat16; the first blocks' first); those beyond
+    /// <summary>Bytes that one model may spend on weights in the forms its kernels read (16 for each weight of a 3x3 convolution, 4 of a linear layer, or half of that for products of 16 bits; the first blocks' first); those beyond
     /// run in ATen. A quarter of the memory at first. Weights that are trained are packed in each pass, and not kept.</summary>
     public static long PackedMemory { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
 
@@ -29,13 +29,13 @@ public static class Kernels
     internal static bool Linear(Tensor x, Tensor weight) => Enabled && x.Device.IsCpu && x.DType is DType.Float32 or DType.BFloat16 && HasLinear.Value
         && Dispatcher.CallNumber("diffract::linear_serves", weight.Size(1), weight.Size(0), x.DType == DType.BFloat16) != 0;
 
-    static readonly Lazy<bool> HasPairs = new(() => HasConv3x3.Value && Dispatcher.CallNumber("diffract::conv3x3_pairs") != 0);
+    static readonly Lazy<DType> Reduced = new(() => HasConv3x3.Value ? (DType)Dispatcher.CallNumber("diffract::conv3x3_factors", true) : DType.Float32);
 
-    /// <summary>Whether this processor multiplies bfloat16 twice as fast as float32, in the project's own convolution.</summary>
-    public static bool MultipliesBFloat16 => HasPairs.Value;
+    /// <summary>What the project's own kernels multiply for bfloat16 maps: what this processor does fastest, bfloat16 or float16 (twice as fast as float32), or float32.</summary>
+    public static DType FactorsOfBFloat16 => Reduced.Value;
 
-    // Whether weights that are kept for this map are kept in bfloat16, in half the space.
-    internal static bool Pairs(Tensor x) => x.DType == DType.BFloat16 && HasPairs.Value;
+    // What the products of this map are made of, and so the weights that are kept for them.
+    internal static DType Factors(Tensor x) => x.DType == DType.BFloat16 ? Reduced.Value : DType.Float32;
 
     static readonly Lazy<bool> HasAttention = new(() => Torch.Torch.HasOperator("diffract::attention") && Dispatcher.CallNumber("diffract::attention_serves") != 0);
 

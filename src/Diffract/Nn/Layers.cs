@@ -49,9 +49,8 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
     {
         using var scope = new TensorScope();
         var trained = _weight.RequiresGrad;
-        var pairs = Kernels.Pairs(x);
-        var packed = trained ? null : p.Store.Packed.Of(_weight, transposed: false, pairs);
-        var transposed = !trained && packed is not null && GradMode.IsOn ? p.Store.Packed.Of(_weight, transposed: true, pairs) : null;
+        var packed = trained ? null : p.Store.Packed.Of(_weight, transposed: false, Kernels.Factors(x));
+        var transposed = !trained && packed is not null && GradMode.IsOn ? p.Store.Packed.Of(_weight, transposed: true, Kernels.Factors(x)) : null;
         return trained || packed is not null ? scope.Return(Dispatcher.Call("diffract::conv3x3", x, _weight, _bias, packed, transposed)) : null;
     }
 }

@@ -3,10 +3,10 @@ using Diffract.Torch;
 namespace Diffract.Nn;
 
 /// <summary>Frozen weights in the forms that the project's convolution and linear layer read, made once and again when the weight has changed; trained ones are packed in each pass.</summary>
-/// <remarks>For a 3x3 convolution at least four times the weight's float32 size, or twice for bfloat16 products: <see cref="Kernels.PackedMemory"/> bounds what a model keeps.</remarks>
+/// <remarks>For a 3x3 convolution at least four times the weight's float32 size, or twice for products of 16 bits: <see cref="Kernels.PackedMemory"/> bounds what a model keeps.</remarks>
 sealed class PackedWeights : IDisposable
 {
-    readonly Dictionary<(Tensor Weight, bool Transposed, bool Pairs), (Tensor Packed, long Version)> _kept = [];
+    readonly Dictionary<(Tensor Weight, bool Transposed, DType Factors), (Tensor Packed, long Version)> _kept = [];
     readonly Lock _lock = new();
 
     /// <summary>What is kept.</summary>
@@ -20,8 +20,8 @@ sealed class PackedWeights : IDisposable
         var (trained, rows) = (weight.RequiresGrad, x.Elements / Math.Max(1, x.Size(-1)));
         if (Kernels.Linear(x, weight) && (trained || weight.DType == x.DType) && (!trained || rows >= Kernels.RowsWorthPacking))
         {
-            var packed = trained ? null : Of(weight, transposed: false, Kernels.Pairs(x));
-            var transposed = packed is not null && GradMode.IsOn ? Of(weight, transposed: true, Kernels.Pairs(x)) : null;
+            var packed = trained ? null : Of(weight, transposed: false, Kernels.Factors(x));
+            var transposed = packed is not null && GradMode.IsOn ? Of(weight, transposed: true, Kernels.Factors(x)) : null;
             if (trained || packed is not null)
             {
                 return scope.Return(Dispatcher.Call("diffract::linear", x, weight.To(x.DType), bias, packed, transposed));
@@ -30,28 +30,27 @@ sealed class PackedWeights : IDisposable
         return scope.Return(Aten.Linear(x, weight.Flatten(1).To(x.DType), bias?.To(x.DType)));
     }
 
-    /// <param name="weight">(C_out, C_in, 3, 3), or of a linear layer.</param> <param name="transposed">The form for the gradient with respect to the input.</param> <param name="pairs">For products of bfloat16.</param>
+    /// <param name="weight">(C_out, C_in, 3, 3), or of a linear layer.</param> <param name="transposed">The form for the gradient with respect to the input.</param> <param name="factors">Of the products that they are for.</param>
     /// <returns>A handle of the caller's; null where the limit is reached.</returns>
-    public Tensor? Of(Tensor weight, bool transposed, bool pairs)
+    public Tensor? Of(Tensor weight, bool transposed, DType factors)
     {
         lock (_lock)
         {
             var version = (long)Dispatcher.CallNumber("aten::_version", weight);
-            var known = _kept.TryGetValue((weight, transposed, pairs), out var kept);
+            var known = _kept.TryGetValue((weight, transposed, factors), out var kept);
             if (known && kept.Version == version)
             {
                 return kept.Packed.Alias();
             }
-            var bytes = BytesOf(weight, transposed, pairs);
-            if (!known && Bytes + bytes > Kernels.PackedMemory)
+            if (!known && Bytes + BytesOf(weight, transposed, factors) > Kernels.PackedMemory)
             {
                 return null;
             }
             using var off = GradMode.Off();
-            var packed = (IsConvolution(weight) ? Dispatcher.Call("diffract::conv3x3_weights", weight, transposed, 0, pairs) : Dispatcher.Call("diffract::linear_weights", weight, transposed)).Keep();
-            Bytes += known ? 0 : bytes;
+            var packed = (IsConvolution(weight) ? Dispatcher.Call("diffract::conv3x3_weights", weight, transposed, 0, factors) : Dispatcher.Call("diffract::linear_weights", weight, transposed, factors)).Keep();
+            Bytes += BytesOf(packed) - (known ? BytesOf(kept.Packed) : 0);
             kept.Packed?.Dispose();
-            _kept[(weight, transposed, pairs)] = (packed, version);
+            _kept[(weight, transposed, factors)] = (packed, version);
             return packed.Alias();
         }
     }
@@ -59,11 +58,13 @@ sealed class PackedWeights : IDisposable
     static bool IsConvolution(Tensor weight) => weight.Dimensions == 4 && weight.Size(2) == 3;
 
     // In panels of up to 64 outputs, the last of which is filled up; 36 values for the 9 weights of a convolution.
-    static long BytesOf(Tensor weight, bool transposed, bool pairs)
+    static long BytesOf(Tensor weight, bool transposed, DType factors)
     {
         var (outputs, inputs) = transposed ? (weight.Size(1), weight.Size(0)) : (weight.Size(0), weight.Size(1));
-        return (IsConvolution(weight) ? 36 : 1) * (pairs ? 2 : sizeof(float)) * inputs * ((outputs + 63) / 64 * 64);
+        return (IsConvolution(weight) ? 36 : 1) * factors.Size() * inputs * ((outputs + 63) / 64 * 64);
     }
+
+    static long BytesOf(Tensor packed) => packed.Elements * packed.DType.Size();
 
     public void Dispose()
     {

@@ -5,10 +5,10 @@ namespace Diffract.Tests.Nn;
 
 public class Conv3x3Tests
 {
-    public static TheoryData<int, int, int, int, int> Sizes => new()
-    {
-        { 2, 16, 5, 7, 32 }, { 1, 48, 1, 1, 16 }, { 3, 32, 9, 4, 80 }, { 2, 64, 8, 8, 64 }, { 1, 272, 6, 3, 112 }, { 5, 16, 33, 17, 16 }, { 2, 160, 16, 16, 320 },
-    };
+    static readonly (int N, int InChannels, int Height, int Width, int OutChannels)[] Shapes =
+        [(2, 16, 5, 7, 32), (1, 48, 1, 1, 16), (3, 32, 9, 4, 80), (2, 64, 8, 8, 64), (1, 272, 6, 3, 112), (5, 16, 33, 17, 16), (2, 160, 16, 16, 320)];
+
+    public static IEnumerable<object[]> Sizes => Shapes.Select(s => new object[] { s.N, s.InChannels, s.Height, s.Width, s.OutChannels });
 
     readonly record struct Case(Tensor X, Tensor Weight, Tensor Bias, Tensor Gradient)
     {
@@ -72,7 +72,12 @@ public class Conv3x3Tests
 
         Assert.Equal([DType.BFloat16, DType.BFloat16, DType.Float32, DType.Float32], got.Select(t => t.DType));
         // Where factors are rounded the transforms magnify that, most in maps of noise, as this gradient is.
-        var allowed = Kernels.MultipliesBFloat16 ? (double[])[4.0 / 512, 8.0 / 512, 8.0 / 512, 1.0 / 512] : [1.0 / 512, 1.0 / 512, 1.0 / 512, 1.0 / 512];
+        var allowed = Kernels.FactorsOfBFloat16 switch
+        {
+            DType.BFloat16 => (double[])[4.0 / 512, 8.0 / 512, 8.0 / 512, 1.0 / 512],
+            DType.Float16 => [4.0 / 512, 8.0 / 512, 1.0 / 512, 1.0 / 512],
+            _ => [1.0 / 512, 1.0 / 512, 1.0 / 512, 1.0 / 512],
+        };
         foreach (var ((a, b), most) in want.Zip(got).Zip(allowed))
         {
             Assert.InRange(Error(a, b), 0, most);
@@ -172,30 +177,88 @@ public class Conv3x3Tests
         Assert.Equal(before.Select(v => 2 * v), layer.Forward(x).ToArray<float>(), (a, b) => Math.Abs(a - b) <= 1e-5 * (1 + Math.Abs(a)));
     }
 
-    [Theory, MemberData(nameof(Sizes))]
-    public void Weights_packed_in_bfloat16_cost_few_roundings_more(int n, int inChannels, int height, int width, int outChannels)
+    // Those whose products this processor has.
+    public static TheoryData<DType> Reduced => [.. ((DType[])[DType.BFloat16, DType.Float16]).Where(Has).DefaultIfEmpty(DType.Float32)];
+
+    static bool Has(DType factors)
     {
-        if (Dispatcher.CallNumber("diffract::conv3x3_pairs") == 0) { return; }             // a processor without dot products of bfloat16
+        using var scope = new TensorScope();
+        try
+        {
+            Dispatcher.Call("diffract::conv3x3_weights", Aten.Zeros([16, 16, 3, 3]), false, 0, factors);
+            return true;
+        }
+        catch (TorchException e) when (e.Message.Contains("no products of"))
+        {
+            return false;
+        }
+    }
+
+    static Tensor Packed(Case c, Tensor packed) => Dispatcher.Call("diffract::conv3x3", c.X, c.Weight, c.Bias, packed, null as Tensor);
+
+    [Theory, MemberData(nameof(Reduced))]
+    public void Weights_packed_in_sixteen_bits_cost_few_roundings_more(DType factors)
+    {
         using var scope = new TensorScope();
         using var off = GradMode.Off();
-        var c = Case.Random(n, inChannels, height, width, outChannels).As(DType.BFloat16, DType.BFloat16);
-        var packed = Dispatcher.Call("diffract::conv3x3_weights", c.Weight, false, 0, true);
+        foreach (var (n, inChannels, height, width, outChannels) in Shapes)
+        {
+            var c = Case.Random(n, inChannels, height, width, outChannels).As(DType.BFloat16, DType.BFloat16);
+            var packed = Dispatcher.Call("diffract::conv3x3_weights", c.Weight, false, 0, factors);
 
-        var got = Dispatcher.Call("diffract::conv3x3", c.X, c.Weight, c.Bias.To(DType.Float32), packed, null as Tensor);
+            var got = Packed(c, packed);
 
-        Assert.Equal(DType.BFloat16, got.DType);
-        Assert.InRange(Error(Exact(c.As(DType.Float64, DType.Float64)), got), 0, 4.0 / 512);   // transformed values are rounded, and the transforms magnify that
-        Assert.Equal(got.Narrow(0, n - 1, 1).ToArray<float>(), Dispatcher.Call("diffract::conv3x3", c.X.Narrow(0, n - 1, 1), c.Weight, c.Bias.To(DType.Float32), packed, null as Tensor).ToArray<float>());
+            Assert.Equal((factors, DType.BFloat16), (packed.DType, got.DType));
+            Assert.InRange(Error(Exact(c.As(DType.Float64, DType.Float64)), got), 0, 4.0 / 512);   // transformed values are rounded, and the transforms magnify that
+            Assert.Equal(got.Narrow(0, n - 1, 1).ToArray<float>(), Packed(c with { X = c.X.Narrow(0, n - 1, 1) }, packed).ToArray<float>());
+        }
+    }
+
+    [Theory, MemberData(nameof(Reduced))]
+    public void Weights_packed_in_sixteen_bits_are_refused_for_float32_maps(DType factors)
+    {
+        using var scope = new TensorScope();
+        var c = Case.Random(1, 32, 4, 4, 16);
+        var packed = Dispatcher.Call("diffract::conv3x3_weights", c.Weight, false, 0, factors);
+
+        if (factors == DType.Float32) { Assert.Equal(Ours(c).ToArray<float>(), Packed(c, packed).ToArray<float>()); return; } // a processor without
+        Assert.Contains("bfloat16 maps", Assert.Throws<TorchException>(() => Packed(c, packed)).Message);
+    }
+
+    [Theory, InlineData(1e-36), InlineData(1e-6), InlineData(1.0), InlineData(3000.0), InlineData(1e36)] // float16 holds none but the third as it is
+    public void Conv3x3_on_bfloat16_maps_holds_at_every_scale(double scale)
+    {
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        var c = Case.Random(2, 64, 9, 8, 32) with { Bias = Aten.Zeros([32]) };
+        var scaled = (c with { X = c.X * scale }).As(DType.BFloat16, DType.Float32);
+
+        Assert.InRange(Error(Exact(scaled.As(DType.Float64, DType.Float64)), Ours(scaled)), 0, 5.0 / 512);
+    }
+
+    [Theory, InlineData(1e-6), InlineData(1e-3), InlineData(1e3), InlineData(1e9)]
+    public void Conv3x3_on_bfloat16_maps_holds_with_weights_of_every_scale(double scale)
+    {
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        var c = Case.Random(2, 64, 9, 8, 32) with { Bias = Aten.Zeros([32]) };
+        var scaled = (c with { Weight = c.Weight * scale }).As(DType.BFloat16, DType.BFloat16);
+
+        Assert.InRange(Error(Exact(scaled.As(DType.Float64, DType.Float64)), Ours(scaled)), 0, 4.0 / 512);
     }
 
     [Fact]
-    public void Weights_packed_in_bfloat16_are_refused_for_float32_maps()
+    public void What_is_not_a_number_stays_in_its_place()
     {
-        if (Dispatcher.CallNumber("diffract::conv3x3_pairs") == 0) { return; }
         using var scope = new TensorScope();
-        var c = Case.Random(1, 32, 4, 4, 16);
-        var packed = Dispatcher.Call("diffract::conv3x3_weights", c.Weight, false, 0, true);
+        using var off = GradMode.Off();
+        var c = Case.Random(2, 64, 9, 8, 32).As(DType.BFloat16, DType.Float32);
+        var clean = Ours(c).Narrow(0, 1, 1).ToArray<float>();
+        c.X.Narrow(0, 0, 1).Mul_(double.NaN);
 
-        Assert.Contains("bfloat16 maps", Assert.Throws<TorchException>(() => Dispatcher.Call("diffract::conv3x3", c.X, c.Weight, c.Bias, packed, null as Tensor)).Message);
+        var got = Ours(c);
+
+        Assert.All(got.Narrow(0, 0, 1).ToArray<float>(), value => Assert.True(float.IsNaN(value)));
+        Assert.Equal(clean, got.Narrow(0, 1, 1).ToArray<float>());
     }
 }

@@ -34,7 +34,9 @@ public class LinearTests
     static Tensor Ours(Case c) => Dispatcher.Call("diffract::linear", c.X, c.Weight, c.Bias, null as Tensor, null as Tensor);
 
     static Tensor OursPacked(Case c) =>
-        Dispatcher.Call("diffract::linear", c.X, c.Weight, c.Bias, Dispatcher.Call("diffract::linear_weights", c.Weight.Detach(), false), Dispatcher.Call("diffract::linear_weights", c.Weight.Detach(), true));
+        Dispatcher.Call("diffract::linear", c.X, c.Weight, c.Bias, Packed(c.Weight, Kernels.Factors(c.X)), Packed(c.Weight, Kernels.Factors(c.X), transposed: true));
+
+    static Tensor Packed(Tensor weight, DType factors, bool transposed = false) => Dispatcher.Call("diffract::linear_weights", weight.Detach(), transposed, factors);
 
     static Tensor Exact(Case c) => Aten.Linear(c.X, c.Weight, c.Bias);
 
@@ -126,6 +128,19 @@ public class LinearTests
             (y * y).Sum().Backward();
             return (y.ToArray<float>(), leaf.Grad!.ToArray<float>());
         }
+    }
+
+    [Theory, InlineData(1e-30, 1.0), InlineData(1e30, 1.0), InlineData(1.0, 1e-6), InlineData(1.0, 1e6)] // beyond what float16 holds
+    public void Linear_on_bfloat16_holds_at_every_scale(double values, double weights)
+    {
+        if (!Serves(DType.BFloat16)) { return; }                                          // a processor that leaves bfloat16 to ATen
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        var c = Case.Random(131, 528, 208);
+        c = new Case(c.X * values, c.Weight * weights, Aten.Zeros([208]), c.Gradient).As(DType.BFloat16);
+
+        Assert.InRange(Error(Exact(c.As(DType.Float64)), Ours(c)), 0, 1.0 / 256);
+        Assert.InRange(Error(Exact(c.As(DType.Float64)), OursPacked(c)), 0, 1.0 / 256);
     }
 
     [Fact]
