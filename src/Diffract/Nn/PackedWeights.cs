@@ -6,7 +6,7 @@ namespace Diffract.Nn;
 /// <remarks>For a 3x3 convolution at least four times the weight's float32 size, or twice for products of 16 bits: <see cref="Kernels.PackedMemory"/> bounds what a model keeps.</remarks>
 sealed class PackedWeights : IDisposable
 {
-    readonly Dictionary<(Tensor Weight, bool Transposed, DType Factors), (Tensor Packed, long Version)> _kept = [];
+    readonly Dictionary<(Tensor Weight, bool Transposed, DType Factors), (Tensor Packed, long Version, long Bytes)> _kept = [];
     readonly Lock _lock = new();
 
     /// <summary>What is kept.</summary>
@@ -42,15 +42,17 @@ sealed class PackedWeights : IDisposable
             {
                 return kept.Packed.Alias();
             }
-            if (!known && Bytes + BytesOf(weight, transposed, factors) > Kernels.PackedMemory)
+            var bytes = BytesOf(weight, transposed, factors);
+            if (!known && Bytes + bytes > Kernels.PackedMemory)
             {
                 return null;
             }
             using var off = GradMode.Off();
             var packed = (IsConvolution(weight) ? Dispatcher.Call("diffract::conv3x3_weights", weight, transposed, 0, factors) : Dispatcher.Call("diffract::linear_weights", weight, transposed, factors)).Keep();
-            Bytes += BytesOf(packed) - (known ? BytesOf(kept.Packed) : 0);
+            bytes = Math.Max(bytes, packed.Elements * packed.DType.Size()); // in float32 where float16 would not hold it well
+            Bytes += bytes - kept.Bytes;
             kept.Packed?.Dispose();
-            _kept[(weight, transposed, factors)] = (packed, version);
+            _kept[(weight, transposed, factors)] = (packed, version, bytes);
             return packed.Alias();
         }
     }
@@ -64,13 +66,11 @@ sealed class PackedWeights : IDisposable
         return (IsConvolution(weight) ? 36 : 1) * factors.Size() * inputs * ((outputs + 63) / 64 * 64);
     }
 
-    static long BytesOf(Tensor packed) => packed.Elements * packed.DType.Size();
-
     public void Dispose()
     {
         lock (_lock)
         {
-            foreach (var (packed, _) in _kept.Values)
+            foreach (var (packed, _, _) in _kept.Values)
             {
                 packed.Dispose();
             }
