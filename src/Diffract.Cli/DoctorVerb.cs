@@ -51,7 +51,7 @@ static class DoctorVerb
         yield return ("BLAS", Blas(engine));
         yield return ("oneDNN", engine is null ? "unknown" : $"{engine.OneDnn ?? "none"}; libtorch's own kernels: {engine.Capability ?? "unknown"}");
         yield return ("threads", $"{engine?.Threads.ToString(CultureInfo.InvariantCulture) ?? "?"} on {machine.Cores} cores{(machine.CoreLimit is { } limit ? string.Create(CultureInfo.InvariantCulture, $", the container grants {limit:0.##}") : "")}");
-        yield return ("processor", $"{machine.Processor}: AVX2 {Yes(machine.Avx2)}, AVX-512 {Yes(machine.Avx512)}, BF16 {Yes(machine.BFloat16)}, AMX {Yes(machine.Amx)}; Diffract's kernels: {machine.KernelPath}");
+        yield return ("processor", $"{machine.Processor}: AVX2 {Yes(machine.Avx2)}, AVX-512 {Yes(machine.Avx512)}, BF16 {Yes(machine.BFloat16)}, AMX {Yes(machine.Amx)}; Diffract's kernels: {machine.KernelPath}{(engine is null ? "" : $", products of {engine.Factors?.ToString().ToLowerInvariant() ?? "oneDNN"} for bfloat16 maps")}");
         yield return ("CUDA", Cuda(found));
         yield return ("memory", $"{Size(machine.Memory)}, {Size(machine.MemoryAvailable)} available{(machine.MemoryLimit is { } bytes ? $", the container grants {Size(bytes)}" : "")}");
         yield return ("cache", $"{found.CacheFolder}, {Size(found.CacheFree)} free");

@@ -34,6 +34,9 @@ public static class Kernels
     /// <summary>What the project's own kernels multiply for bfloat16 maps: what this processor does fastest, bfloat16 or float16 (twice as fast as float32), or float32.</summary>
     public static DType FactorsOfBFloat16 => Reduced.Value;
 
+    /// <summary>Whether they serve bfloat16 maps: not where the processor multiplies matrices (AMX), which ATen's operators use.</summary>
+    public static bool ServesBFloat16 => Enabled && HasConv3x3.Value && Dispatcher.CallNumber("diffract::conv3x3_serves", 16, 16, true) != 0;
+
     // What the products of this map are made of, and so the weights that are kept for them.
     internal static DType Factors(Tensor x) => x.DType == DType.BFloat16 ? Reduced.Value : DType.Float32;
 
