@@ -79,6 +79,10 @@ static class EvaluateVerb
         {
             throw new ArgumentException("evaluate needs --store STORE, or --model CKPT with --test DIR (all of a folder) or --data DIR (a set's test part)");
         }
+        else if (arguments.GetValue(pictures.Data) is not null && arguments.GetValue(pictures.Test) is not null)
+        {
+            throw new ArgumentException("--test names the pictures to test on, and --data a set whose test part is meant: give one of them");
+        }
         else if (arguments.GetValue(average))
         {
             throw new ArgumentException("--average is for --store, which holds draws and views; --draws N averages pictures over N draws of noise");

@@ -44,7 +44,12 @@ public static partial class NativeLibraries
 
     static void SetEnvironment()
     {
-        if (!OperatingSystem.IsLinux() || !Avx512F.IsSupported)
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+        SetUnlessSet("UCX_ERROR_SIGNALS", "");              // UCX, which Debian 13's libtorch brings, would end the process at signals that .NET makes exceptions of
+        if (!Avx512F.IsSupported)
         {
             return;
         }

@@ -19,6 +19,7 @@ public class WrongUsageTests
     [InlineData("evaluate --head {root}/missing --store {root}/data", "missing: there is no such file; give the head.safetensors that `diffract train` wrote")]
     [InlineData("evaluate --head {root}/missing --test {root}/data", "evaluate needs --store STORE, or --model CKPT with --test DIR")]
     [InlineData("evaluate --head {root}/missing --store {root}/data --test {root}/data", "--test is for pictures that go through the net")]
+    [InlineData("evaluate --head {root}/missing --model builtin --data {root}/data --test {root}/data", "give one of them")]
     [InlineData("evaluate --head {root}/missing --store {root}/data --out {root}/data", "is a folder; name the file of the result")]
     public void A_slip_is_one_error_that_says_what_to_do(string line, string message)
     {
