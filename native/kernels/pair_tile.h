@@ -21,6 +21,9 @@ struct PairProduct
     int64_t c_row, rows, depth;
     bool add; // to what c holds
 };
+
+inline int64_t steps_of(const PairProduct& p) { return p.depth / 2; }
+inline const char* panel_after(const PairProduct& p) { return reinterpret_cast<const char*>(p.b + p.depth / 2 * p.b_pair); }
 } // namespace diffract
 
 #ifdef DIFFRACT_PAIRS
@@ -70,7 +73,7 @@ struct Bfloat16Loop
     static constexpr int most = 4;
 
     template <int Rows, int Vectors, bool First>
-    DIFFRACT_AVX512_BF16 static void block(const PairProduct& p, const uint16_t* __restrict a, float* __restrict c)
+    DIFFRACT_AVX512_BF16 static void block(const PairProduct& p, const uint16_t* __restrict a, float* __restrict c, const char* next)
     {
         __m512 sum[Rows][Vectors];
         for (int i = 0; i < Rows; i++)
@@ -81,8 +84,9 @@ struct Bfloat16Loop
             }
         }
         const uint16_t* __restrict b = p.b;
-        for (int64_t k = 0; k < p.depth; k += 2, a += p.a_pair, b += p.b_pair)
+        for (int64_t k = 0; k < p.depth; k += 2, a += p.a_pair, b += p.b_pair, next += CacheLine)
         {
+            _mm_prefetch(next, _MM_HINT_T1);
             __m512i right[Vectors];
             for (int j = 0; j < Vectors; j++)
             {
@@ -123,7 +127,7 @@ struct Float16Loop
     static constexpr int most = 4;
 
     template <int Rows, int Vectors, bool First>
-    DIFFRACT_AVX512_FP16 static void block(const PairProduct& p, const uint16_t* __restrict a, float* __restrict c)
+    DIFFRACT_AVX512_FP16 static void block(const PairProduct& p, const uint16_t* __restrict a, float* __restrict c, const char* next)
     {
         __m512h sum[Rows][Vectors];
         for (int i = 0; i < Rows; i++)
@@ -134,8 +138,9 @@ struct Float16Loop
             }
         }
         const uint16_t* __restrict b = p.b;
-        for (int64_t k = 0; k < p.depth; k += 2, a += p.a_pair, b += p.b_pair)
+        for (int64_t k = 0; k < p.depth; k += 2, a += p.a_pair, b += p.b_pair, next += CacheLine)
         {
+            _mm_prefetch(next, _MM_HINT_T1);
             __m512h right[Vectors];
             for (int j = 0; j < Vectors; j++)
             {

@@ -226,8 +226,6 @@ DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t, float scale = 1
     }
 }
 
-constexpr int64_t CacheLine = 64; // bytes
-
 // The pixels that the tile to the right has and this one has not.
 template <typename T>
 DIFFRACT_INLINE void prefetch_next(T* const* at, int64_t channels, int64_t c)
