@@ -5,8 +5,9 @@
 // x is (N, C, H, W) in channels-last memory, float32 or bfloat16; sums and everything between load and store are float32
 // (sums over a chunk of rows are added up in double, in a fixed order, so the result does not depend on the number of threads).
 // Two passes over x forward (statistics, apply); two over x and dy backward (sums, apply). Ceiling: the memory's bandwidth.
+#include "group_norm_steps.h"
+#include "processor.h"
 #include "share_out.h"
-#include "vector_math.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -136,14 +137,38 @@ struct Rows;
     template <> \
     struct Rows<T> \
     { \
-        static constexpr auto sum = sum_##NAME; \
-        static constexpr auto apply = apply_##NAME; \
         static constexpr auto gradient_sums = gradient_sums_##NAME; \
         static constexpr auto gradient_rows = gradient_rows_##NAME; \
     };
 
 DIFFRACT_ROWS(float, f32)
 DIFFRACT_ROWS(uint16_t, bf16)
+
+// The same with AVX-512 where channels fill its vectors.
+#ifdef DIFFRACT_VECTORS
+DIFFRACT_AVX512 void sum_wide(const float* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { sum_whole<Floats16>(x, rows, c, pivot, sum, squares); }
+DIFFRACT_AVX512 void sum_wide(const uint16_t* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { sum_whole<Floats16>(x, rows, c, pivot, sum, squares); }
+DIFFRACT_AVX512 void silu_wide(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean) { silu_whole(x, y, rows, c, factor, offset, mean); }
+
+bool fits_wide(int64_t c)
+{
+    static const bool wide = best_vectors() == Vectors::avx512;
+    return wide && c % Lanes<Floats16>::count == 0;
+}
+#else
+template <typename T>
+void sum_wide(const T*, int64_t, int64_t, const float*, float*, float*) {}
+void silu_wide(const uint16_t*, uint16_t*, int64_t, int64_t, const float*, const float*, const float*) {}
+bool fits_wide(int64_t) { return false; }
+#endif
+
+void sums_of(const float* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { fits_wide(c) ? sum_wide(x, rows, c, pivot, sum, squares) : sum_f32(x, rows, c, pivot, sum, squares); }
+void sums_of(const uint16_t* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { fits_wide(c) ? sum_wide(x, rows, c, pivot, sum, squares) : sum_bf16(x, rows, c, pivot, sum, squares); }
+void modulate(const float* x, float* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, bool silu) { apply_f32(x, y, rows, c, factor, offset, mean, silu); }
+void modulate(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, bool silu)
+{
+    silu && fits_wide(c) ? silu_wide(x, y, rows, c, factor, offset, mean) : apply_bf16(x, y, rows, c, factor, offset, mean, silu);
+}
 
 // Visits the chunks of rows of all pictures, in parallel: body(picture, chunk, first row, rows).
 template <typename Body>
@@ -179,15 +204,15 @@ void statistics(const T* x, const Shape& s, double epsilon, float* mean, float* 
     }
     std::vector<double> sums(s.n * s.chunks * s.groups * 2);
     for_chunks(s, [&](int64_t n, int64_t chunk, int64_t first, int64_t rows) {
-        std::vector<float> sum(s.c), squares(s.c);
-        Rows<T>::sum(x + (n * s.rows + first) * s.c, rows, s.c, pivot.data() + n * s.c, sum.data(), squares.data());
+        std::vector<float> totals(s.c), squares(s.c);
+        sums_of(x + (n * s.rows + first) * s.c, rows, s.c, pivot.data() + n * s.c, totals.data(), squares.data());
         double* out = sums.data() + (n * s.chunks + chunk) * s.groups * 2;
         for (int64_t g = 0; g < s.groups; g++)
         {
             double a = 0, b = 0;
             for (int64_t i = g * s.width(); i < (g + 1) * s.width(); i++)
             {
-                a += sum[i];
+                a += totals[i];
                 b += squares[i];
             }
             out[2 * g] = a;
@@ -283,7 +308,7 @@ struct Modulated : torch::autograd::Function<Modulated>
             const auto a = affine(s, data<float>(mean), data<float>(rstd), data<float>(weight), data<float>(bias), floats(scale), floats(shift));
             for_chunks(s, [&](int64_t n, int64_t, int64_t first, int64_t rows) {
                 const int64_t at = (n * s.rows + first) * s.c, row = n * s.c;
-                Rows<T>::apply(data<T>(x) + at, data<T>(y) + at, rows, s.c, a.factor.data() + row, a.offset.data() + row, a.mean.data() + row, silu);
+                modulate(data<T>(x) + at, data<T>(y) + at, rows, s.c, a.factor.data() + row, a.offset.data() + row, a.mean.data() + row, silu);
             });
         });
         if (context)
