@@ -65,10 +65,10 @@ Reach cache_reach()
 #ifdef DIFFRACT_VECTORS
     if (__builtin_cpu_is("intel"))
     {
-        return {1 << 20, 2 << 20};
+        return {5 << 20, 2 << 20, 1 << 20, 2 << 20};
     }
 #endif
-    return {512 << 10, 10 << 20};
+    return {10 << 20, 10 << 20, 512 << 10, 512 << 10};
 }
 
 bool multiplies_matrices()

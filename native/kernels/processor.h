@@ -31,11 +31,12 @@ Factors reduced_factors();
 // How far a thread's own second-level cache reaches in a convolution.
 struct Reach
 {
-    int64_t near_block;   // bytes of transformed values that stay in it
     int64_t near_weights; // bytes of weights that every thread may read again for each of its own blocks: no thread then waits for another
+    int64_t small_weights, small_block, large_block; // bytes of transformed values of a block, for weights up to those of small_weights and for larger ones
+    int64_t block(int64_t weights) const { return weights <= small_weights ? small_block : large_block; }
 };
 
-// Measured: Intel's processors have 2 MB of that cache and read 30 GB/s a thread from the next; AMD's Zen 5 has 1 MB and reads faster.
+// Measured: Intel's processors have 2 MB of that cache and read 30 GB/s a thread from the next, so that large weights pay for larger blocks; AMD's Zen 5 has 1 MB and reads faster.
 Reach cache_reach();
 
 // Whether it multiplies matrices of bfloat16 (AMX-BF16), many times as fast.

@@ -108,16 +108,17 @@ const PairSteps* pair_steps(at::ScalarType factors)
 }
 
 constexpr int64_t DepthBlock = 256; // rows of a panel of b: 64 KB, which stay in the second-level cache while all rows of a pass
-constexpr int64_t FarBlock = 8 << 20; // bytes of transformed values, in and out, in the cache that all threads share
+constexpr int64_t FarBlock = 8 << 20;                           // bytes of transformed values, in and out, in the cache that all threads share
+constexpr int64_t FarTiles = 192, NearTiles = 2 * TileRows;     // of a block at least: fewer would spend their time on reading weights
 const Reach reach = cache_reach();
 
 int64_t panels(int64_t columns, int64_t width) { return (columns + width - 1) / width; }
 
 // Tiles worked on at a time: as many as fit into a cache, but enough that reading the weights does not take longer than the products. `bytes`: of a tile's values of one point.
 // It does not depend on the number of threads, or sums over tiles would.
-int64_t tiles_at_a_time(const Tiles& tiles, int64_t bytes, bool near)
+int64_t tiles_at_a_time(const Tiles& tiles, int64_t bytes, int64_t cache, int64_t least)
 {
-    const int64_t fit = std::max<int64_t>((near ? reach.near_block : FarBlock) / (Points * bytes), near ? 2 * TileRows : 192);
+    const int64_t fit = std::max(cache / (Points * bytes), least);
     const int64_t blocks = (tiles.count() + fit - 1) / fit, even = (tiles.count() + blocks - 1) / blocks;
     return (even + TileRows - 1) / TileRows * TileRows;
 }
@@ -218,9 +219,9 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
     {
         return y;
     }
-    const int64_t threads = at::get_num_threads(), bytes = (pairs ? 2 : 4) * in + 4 * out, near_block = tiles_at_a_time(tiles, bytes, true);
-    const bool near = int64_t(packed.nbytes()) <= reach.near_weights && tiles.count() >= threads * near_block;
-    const int64_t block = near ? near_block : tiles_at_a_time(tiles, bytes, false), blocks = (tiles.count() + block - 1) / block;
+    const int64_t threads = at::get_num_threads(), bytes = (pairs ? 2 : 4) * in + 4 * out, weights = packed.nbytes(), near_block = tiles_at_a_time(tiles, bytes, reach.block(weights), NearTiles);
+    const bool near = weights <= reach.near_weights && tiles.count() >= threads * near_block;
+    const int64_t block = near ? near_block : tiles_at_a_time(tiles, bytes, FarBlock, FarTiles), blocks = (tiles.count() + block - 1) / block;
     const int64_t in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     const auto run = [&](int64_t begin, int64_t end) {
         auto v = at::empty({Points * in_stride}, pairs ? floats(x).dtype(pairs->type) : floats(x)), m = at::empty({Points * out_stride}, floats(x));
@@ -272,7 +273,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     }
     auto du = at::zeros({Points, in, out}, floats(x)), dw = at::empty({out, in, 3, 3}, floats(x));
     const auto values = pairs ? floats(x).dtype(pairs->type) : floats(x);
-    const int64_t block = tiles_at_a_time(tiles, values.dtype().itemsize() * (in + out), false), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
+    const int64_t block = tiles_at_a_time(tiles, values.dtype().itemsize() * (in + out), FarBlock, FarTiles), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     auto v = at::empty({Points * in_stride}, values), m = at::empty({Points * out_stride}, values);
     for (int64_t first = 0; first < tiles.count(); first += block)
     {
