@@ -2,8 +2,8 @@
 //
 //     dx = dy W,   dW = dyt x,   db = sum of dy over rows
 //
-// Weights are read in panels of 64 outputs (16 on AVX2), those of bfloat16 as pairs of inputs side by side where the processor multiplies such (pair_tile.h); frozen ones are packed once by
-// the caller. A block of 96 rows goes through all panels. Ceiling: the products' rate (matrix_tile.h, pair_tile.h).
+// Weights are read in panels of 64 outputs (16 on AVX2), those of bfloat16 as pairs of inputs side by side where the processor has fast products of 16 bits (pair_tile.h); frozen ones are packed
+// once by the caller. A block of 96 rows goes through all panels, its rows scaled by powers of two where factors are float16. Ceiling: the products' rate (matrix_tile.h, pair_tile.h).
 #include "channel_sums.h"
 #include "linear_steps.h"
 #include "products.h"

@@ -65,8 +65,6 @@ struct PairSteps
     void (*weights_f32)(const WeightStep<float, uint16_t>&, int64_t next);
     void (*weights_bf16)(const WeightStep<uint16_t, uint16_t>&, int64_t next);
     void (*inputs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
-    void (*input_pairs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
-    void (*gradient_pairs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
 };
 
 #define DIFFRACT_PAIR_STEPS(VALUE, TARGET, TARGET_OF_LOOP, TYPE) \
@@ -77,12 +75,17 @@ struct PairSteps
     { \
         transform_inputs<Floats16, std::is_same_v<VALUE, Float16>>(TileStep<uint16_t, VALUE>{s.map, s.tiles, s.first, s.begin, s.end, reinterpret_cast<VALUE*>(s.value), s.stride, nullptr, s.inverse}, zeros); \
     } \
-    TARGET void input_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, true>(s, zeros); } \
-    TARGET void gradient_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, false>(s, zeros); } \
-    constexpr PairSteps steps_##VALUE = {TYPE, std::is_same_v<VALUE, Float16>, multiply_##VALUE, weights_f32_##VALUE, weights_bf16_##VALUE, inputs_##VALUE, input_pairs_##VALUE, gradient_pairs_##VALUE};
+    constexpr PairSteps steps_##VALUE = {TYPE, std::is_same_v<VALUE, Float16>, multiply_##VALUE, weights_f32_##VALUE, weights_bf16_##VALUE, inputs_##VALUE};
 
 #ifdef DIFFRACT_PAIRS
 DIFFRACT_PAIR_STEPS(Bfloat16, DIFFRACT_AVX512_BF16, DIFFRACT_AVX512_BF16, at::kBFloat16)
+
+// For the weights' gradient.
+DIFFRACT_AVX512_BF16 void input_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<true>(s, zeros); }
+DIFFRACT_AVX512_BF16 void gradient_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<false>(s, zeros); }
+#else
+void input_pairs(const TileStep<uint16_t, uint16_t>&, uint16_t*) {}
+void gradient_pairs(const TileStep<uint16_t, uint16_t>&, uint16_t*) {}
 #endif
 #ifdef DIFFRACT_FLOAT16
 DIFFRACT_PAIR_STEPS(Float16, DIFFRACT_AVX512, DIFFRACT_AVX512_FP16, at::kHalf)
@@ -280,8 +283,8 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
         const int64_t count = std::min(block, tiles.count() - first), filled = pairs ? (count + 1) / 2 * 2 : count;
         if (pairs)
         {
-            for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, pairs->input_pairs, nullptr, 2);
-            for_tiles_of<uint16_t, uint16_t>(dy, first, count, m, out_stride, pairs->gradient_pairs, nullptr, 2);
+            for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, input_pairs, nullptr, 2);
+            for_tiles_of<uint16_t, uint16_t>(dy, first, count, m, out_stride, gradient_pairs, nullptr, 2);
         }
         else
         {

@@ -46,7 +46,7 @@ static class ExtractBench
         List<(string, string)> ratios = [];
         if (Peer.Of(arguments, common) is { } peer)
         {
-            const string Stopped = "PyTorch fp32", Best = "PyTorch bf16, channels last", Full = "PyTorch fp32, all blocks";
+            const string Stopped = Peer.Float32, Best = Peer.BFloat16, Full = "PyTorch fp32, all blocks";
             contenders.Add(peer.Contender(Stopped, "time", [.. told, "--repeat", Peer.Text(Passes(config))]));
             if (precisions.Contains("bf16"))
             {
@@ -54,6 +54,7 @@ static class ExtractBench
             }
             contenders.Add(peer.Contender(Full, "time", [.. told, "--repeat", Peer.Text(Passes(config)), "--full"]));
             ratios.AddRange(precisions.Select(precision => ($"Diffract {precision}", precision == "bf16" ? Best : Stopped)));
+            ratios.AddRange(Peer.AcrossPrecisions(precisions));
             ratios.AddRange(precisions.Select(precision => ($"Diffract {precision}", Full)));
         }
         return new(config == "full256" ? "extract" : $"extract-{config}", $"{config}: the pass to block {block}, batch {arguments.GetValue(common.Batch)}", contenders, ratios);

@@ -50,10 +50,11 @@ static class FeedbackBench
         {
             foreach (var precision in precisions)
             {
-                var (name, options) = precision == "bf16" ? ("PyTorch bf16, channels last", (string[])["--dtype", "bfloat16", "--channels-last"]) : ("PyTorch fp32", []);
+                var (name, options) = precision == "bf16" ? (Peer.BFloat16, (string[])["--dtype", "bfloat16", "--channels-last"]) : (Peer.Float32, []);
                 contenders.Add(peer.Contender(name, "feedback", [.. told, "--from", sources, "--repeat", "1", .. options]));
                 ratios.Add(($"Diffract {precision}", name));
             }
+            ratios.AddRange(Peer.AcrossPrecisions(precisions));
         }
         return new(config == "full256" ? "feedback" : $"feedback-{config}", $"{config}: a training step of {strategy} feedback, second pass to block {block}, batch {arguments.GetValue(common.Batch)}", contenders, ratios);
     }

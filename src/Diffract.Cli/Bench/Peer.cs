@@ -7,6 +7,12 @@ namespace Diffract.Cli.Bench;
 /// <summary>A script in bench/peer, most often plain PyTorch: what our speed is compared with.</summary>
 sealed record Peer(string Python, string Script)
 {
+    /// <summary>Names of eager PyTorch at the best settings for each type.</summary>
+    public const string Float32 = "PyTorch fp32", BFloat16 = "PyTorch bf16, channels last";
+
+    /// <summary>Ours in bfloat16 beside its float32, which on some processors is the faster of its two.</summary>
+    public static IEnumerable<(string Ours, string Theirs)> AcrossPrecisions(IReadOnlyCollection<string> measured) => measured.Contains("bf16") && measured.Contains("fp32") ? [("Diffract bf16", Float32)] : [];
+
     /// <summary>The first python3 that has torch, or what else the script needs, and the script in the source tree.</summary>
     /// <param name="missing">Where there is none: why.</param> <param name="module">torch or PIL.</param>
     public static Peer? Find(out string missing, string name = "adm_eager.py", string module = "torch")

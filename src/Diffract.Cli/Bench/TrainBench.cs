@@ -40,10 +40,11 @@ static class TrainBench
         {
             foreach (var precision in precisions)
             {
-                var (name, options) = precision == "bf16" ? ("PyTorch bf16, channels last", (string[])["--dtype", "bfloat16", "--channels-last"]) : ("PyTorch fp32", []);
+                var (name, options) = precision == "bf16" ? (Peer.BFloat16, (string[])["--dtype", "bfloat16", "--channels-last"]) : (Peer.Float32, []);
                 contenders.Add(peer.Contender(name, "train", [.. told, "--repeat", Peer.Text(Steps), .. options]));
                 ratios.Add(($"Diffract {precision}", name));
             }
+            ratios.AddRange(Peer.AcrossPrecisions(precisions));
         }
         return new(config == "small32" ? "train" : $"train-{config}", $"{config}: a step of pre-training, batch {arguments.GetValue(common.Batch)}", contenders, ratios);
     }
