@@ -58,9 +58,11 @@ void interleave(const uint16_t*, int64_t, int64_t, uint16_t*) {}
 #ifdef DIFFRACT_FLOAT16
 DIFFRACT_AVX512_FP16 void multiply_float16(const PairProduct& p, int64_t vectors) { multiply_by_panel<Float16Loop>(p, vectors); }
 DIFFRACT_AVX512 void to_float16(const uint16_t* from, int64_t rows, int64_t columns, uint16_t* to, float* inverse) { scale_rows(from, rows, columns, to, inverse); }
+DIFFRACT_AVX512 void interleave_float16(const uint16_t* from, int64_t rows, int64_t columns, float scale, uint16_t* to) { scale_row_pairs(from, rows, columns, scale, to); }
 #else
 void multiply_float16(const PairProduct&, int64_t) {}
 void to_float16(const uint16_t*, int64_t, int64_t, uint16_t*, float*) {}
+void interleave_float16(const uint16_t*, int64_t, int64_t, float, uint16_t*) {}
 #endif
 
 const Vectors vectors = best_vectors();
@@ -150,12 +152,15 @@ at::Tensor multiply(const at::Tensor& input, const at::Tensor& packed, int64_t o
     return y;
 }
 
-// Rows side by side two by two: (rows / 2, columns, 2).
-at::Tensor paired(const at::Tensor& x, int64_t rows, int64_t columns)
+// Rows side by side two by two: (rows / 2, columns, 2), in float16 times a scale, or in bfloat16.
+at::Tensor paired(const at::Tensor& x, int64_t rows, int64_t columns, at::ScalarType factors, float scale)
 {
-    auto pairs = at::empty({parts(rows, 2), columns, 2}, x.options());
+    auto pairs = at::empty({parts(rows, 2), columns, 2}, x.options().dtype(factors));
     share_out(parts(rows, 2), 32, [&](int64_t begin, int64_t end) {
-        interleave(data<uint16_t>(x) + 2 * begin * columns, std::min(2 * end, rows) - 2 * begin, columns, data<uint16_t>(pairs) + 2 * begin * columns);
+        const uint16_t* const from = data<uint16_t>(x) + 2 * begin * columns;
+        uint16_t* const to = data<uint16_t>(pairs) + 2 * begin * columns;
+        const int64_t count = std::min(2 * end, rows) - 2 * begin;
+        factors == at::kHalf ? interleave_float16(from, count, columns, scale, to) : interleave(from, count, columns, to);
     });
     return pairs;
 }
@@ -164,8 +169,11 @@ at::Tensor paired(const at::Tensor& x, int64_t rows, int64_t columns)
 at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
 {
     const int64_t in = input.size(-1), out = gradient.size(-1), rows = input.numel() / in, width = steps->panel;
-    const bool pairs = input.scalar_type() == at::kBFloat16 && gradient.scalar_type() == at::kBFloat16 && factors_for(true) == at::kBFloat16;
-    const auto x = pairs ? paired(input.contiguous(), rows, in) : input.to(at::kFloat).contiguous(), dy = pairs ? paired(gradient.contiguous(), rows, out) : gradient.to(at::kFloat).contiguous();
+    const auto factors = factors_for(input.scalar_type() == at::kBFloat16 && gradient.scalar_type() == at::kBFloat16);
+    const bool pairs = factors != at::kFloat;
+    const auto values = input.contiguous(), gradients = gradient.contiguous();
+    const Scale of_x = factors == at::kHalf ? scale_of(values) : Scale{}, of_dy = factors == at::kHalf ? scale_of(gradients) : Scale{};
+    const auto x = pairs ? paired(values, rows, in, factors, of_x.scale) : values.to(at::kFloat), dy = pairs ? paired(gradients, rows, out, factors, of_dy.scale) : gradients.to(at::kFloat);
     auto dw = at::zeros({out, in}, input.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
     const int64_t deep = pairs ? parts(rows, 2) * 2 : rows, panels = parts(in, width);
     share_out(parts(out, LinearRows) * panels, 1, [&](int64_t begin, int64_t end) {
@@ -176,12 +184,12 @@ at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
             {
                 const int64_t depth = std::min(LinearDepth, deep - k);
                 float* const sums = data<float>(dw) + row * in + column;
-                pairs ? multiply_bfloat16({data<uint16_t>(dy) + k * out + 2 * row, 2, 2 * out, data<uint16_t>(x) + k * in + 2 * column, 2 * in, sums, in, count, depth, true}, wide)
+                pairs ? (factors == at::kHalf ? multiply_float16 : multiply_bfloat16)({data<uint16_t>(dy) + k * out + 2 * row, 2, 2 * out, data<uint16_t>(x) + k * in + 2 * column, 2 * in, sums, in, count, depth, true}, wide)
                       : steps->multiply({data<float>(dy) + k * out + row, 1, out, data<float>(x) + k * in + column, in, sums, in, count, depth, true}, wide);
             }
         }
     });
-    return dw;
+    return factors == at::kHalf ? dw.mul_(double(of_x.inverse) * of_dy.inverse) : dw;
 }
 #else
 bool linear_serves(int64_t, int64_t, bool) { return false; }

@@ -62,6 +62,24 @@ DIFFRACT_AVX512 inline void scale_rows(const uint16_t* __restrict from, int64_t 
         }
     }
 }
+
+// pair_rows, below, in float16 and scaled; columns in multiples of 16.
+DIFFRACT_AVX512 inline void scale_row_pairs(const uint16_t* __restrict from, int64_t rows, int64_t columns, float scale, uint16_t* __restrict to)
+{
+    for (int64_t row = 0; row < rows; row += 2, from += 2 * columns, to += 2 * columns)
+    {
+        for (int64_t column = 0; column < columns; column += 16)
+        {
+            Floats16 even, odd = {};
+            load(even, from + column);
+            if (row + 1 < rows)
+            {
+                load(odd, from + columns + column);
+            }
+            store_pairs(reinterpret_cast<Float16*>(to + 2 * column), even * scale, odd * scale);
+        }
+    }
+}
 #endif
 
 // Sums of a block of rows to results: y[row * y_row + column] = sums[row * width + column] * inverse[row] + bias[column].

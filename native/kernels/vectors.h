@@ -103,6 +103,8 @@ public:
         }
     }
 
+    DIFFRACT_INLINE void see(const Largest& other) { _most = other._most > _most ? other._most : _most; }
+
     DIFFRACT_INLINE float scale() const { return power(254 - exponent()); }
     DIFFRACT_INLINE float inverse() const { return power(exponent()); }
 };

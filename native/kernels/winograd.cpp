@@ -65,6 +65,8 @@ struct PairSteps
     void (*weights_f32)(const WeightStep<float, uint16_t>&, int64_t next);
     void (*weights_bf16)(const WeightStep<uint16_t, uint16_t>&, int64_t next);
     void (*inputs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
+    void (*input_pairs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
+    void (*gradient_pairs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
 };
 
 #define DIFFRACT_PAIR_STEPS(VALUE, TARGET, TARGET_OF_LOOP, TYPE) \
@@ -73,19 +75,14 @@ struct PairSteps
     TARGET void weights_bf16_##VALUE(const WeightStep<uint16_t, uint16_t>& s, int64_t next) { transform_weight_pairs<VALUE>(s, next); } \
     TARGET void inputs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) \
     { \
-        transform_inputs<Floats16, std::is_same_v<VALUE, Float16>>(TileStep<uint16_t, VALUE>{s.map, s.tiles, s.first, s.begin, s.end, reinterpret_cast<VALUE*>(s.value), s.stride, nullptr, s.inverse}, zeros); \
+        transform_inputs<Floats16, std::is_same_v<VALUE, Float16>>(TileStep<uint16_t, VALUE>{s.map, s.tiles, s.first, s.begin, s.end, reinterpret_cast<VALUE*>(s.value), s.stride, nullptr, s.inverse, 1}, zeros); \
     } \
-    constexpr PairSteps steps_##VALUE = {TYPE, std::is_same_v<VALUE, Float16>, multiply_##VALUE, weights_f32_##VALUE, weights_bf16_##VALUE, inputs_##VALUE};
+    TARGET void input_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, true>(s, zeros); } \
+    TARGET void gradient_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, false>(s, zeros); } \
+    constexpr PairSteps steps_##VALUE = {TYPE, std::is_same_v<VALUE, Float16>, multiply_##VALUE, weights_f32_##VALUE, weights_bf16_##VALUE, inputs_##VALUE, input_pairs_##VALUE, gradient_pairs_##VALUE};
 
 #ifdef DIFFRACT_PAIRS
 DIFFRACT_PAIR_STEPS(Bfloat16, DIFFRACT_AVX512_BF16, DIFFRACT_AVX512_BF16, at::kBFloat16)
-
-// For the weights' gradient.
-DIFFRACT_AVX512_BF16 void input_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<true>(s, zeros); }
-DIFFRACT_AVX512_BF16 void gradient_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<false>(s, zeros); }
-#else
-void input_pairs(const TileStep<uint16_t, uint16_t>&, uint16_t*) {}
-void gradient_pairs(const TileStep<uint16_t, uint16_t>&, uint16_t*) {}
 #endif
 #ifdef DIFFRACT_FLOAT16
 DIFFRACT_PAIR_STEPS(Float16, DIFFRACT_AVX512, DIFFRACT_AVX512_FP16, at::kHalf)
@@ -135,19 +132,19 @@ Tiles tiles_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3), x
 
 // Some tiles of a map, `together` at a time with their pixels' transformed values.
 template <typename T, typename Value, typename Step>
-void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, Step step, float* inverse = nullptr, int64_t together = 1, const float* bias = nullptr)
+void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, Step step, float* inverse = nullptr, const float* bias = nullptr, int64_t together = 1, float scale = 1)
 {
     const Tiles tiles = tiles_of(map);
     share_out((count + together - 1) / together, 4, [&](int64_t begin, int64_t end) {
         std::vector<T> rim(tiles.c);
-        step({static_cast<T*>(map.data_ptr()), tiles, first, first + begin * together, first + std::min(end * together, count), static_cast<Value*>(value.data_ptr()), stride, bias, inverse}, rim.data());
+        step({static_cast<T*>(map.data_ptr()), tiles, first, first + begin * together, first + std::min(end * together, count), static_cast<Value*>(value.data_ptr()), stride, bias, inverse, scale}, rim.data());
     });
 }
 
 template <typename F, typename H>
 void for_tiles(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, F f32, H bf16, const float* bias = nullptr, float* inverse = nullptr)
 {
-    map.scalar_type() == at::kFloat ? for_tiles_of<float, float>(map, first, count, value, stride, f32, inverse, 1, bias) : for_tiles_of<uint16_t, float>(map, first, count, value, stride, bf16, inverse, 1, bias);
+    map.scalar_type() == at::kFloat ? for_tiles_of<float, float>(map, first, count, value, stride, f32, inverse, bias) : for_tiles_of<uint16_t, float>(map, first, count, value, stride, bf16, inverse, bias);
 }
 
 at::Tensor checked(const at::Tensor& x)
@@ -266,7 +263,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     const auto x = checked(input), dy = checked(gradient);
     const int64_t in = x.size(1), out = dy.size(1);
     TORCH_CHECK(winograd_serves(in, out) && x.size(0) == dy.size(0) && x.size(2) == dy.size(2) && x.size(3) == dy.size(3), "a map ", x.sizes(), " and the gradient ", dy.sizes(), " do not belong together");
-    const PairSteps* const pairs = x.scalar_type() == at::kBFloat16 && dy.scalar_type() == at::kBFloat16 && reduced_factors() == Factors::bfloat16 ? pair_steps(at::kBFloat16) : nullptr;
+    const PairSteps* const pairs = pair_steps(factors_for(x.scalar_type() == at::kBFloat16 && dy.scalar_type() == at::kBFloat16));
     const Steps* const steps = best_steps;
     const int64_t width = steps->panel;
     const Tiles tiles = tiles_of(x);
@@ -278,13 +275,17 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     const auto values = pairs ? floats(x).dtype(pairs->type) : floats(x);
     const int64_t block = tiles_at_a_time(tiles, values.dtype().itemsize() * (in + out), FarBlock, FarTiles), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     auto v = at::empty({Points * in_stride}, values), m = at::empty({Points * out_stride}, values);
+    const bool scaled = pairs && pairs->scaled;
+    const Scale of_x = scaled ? scale_of(x) : Scale{}, of_dy = scaled ? scale_of(dy) : Scale{};
+    const float smaller = scaled ? 1.0f / 32 : 1; // the transforms make inputs up to 28 times as large and gradients 66 times, and sums of 128 products must stay below 65,504
+    const float factor = static_cast<float>(double(of_x.inverse) * of_dy.inverse / smaller);
     for (int64_t first = 0; first < tiles.count(); first += block)
     {
         const int64_t count = std::min(block, tiles.count() - first), filled = pairs ? (count + 1) / 2 * 2 : count;
         if (pairs)
         {
-            for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, input_pairs, nullptr, 2);
-            for_tiles_of<uint16_t, uint16_t>(dy, first, count, m, out_stride, gradient_pairs, nullptr, 2);
+            for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, pairs->input_pairs, nullptr, nullptr, 2, of_x.scale);
+            for_tiles_of<uint16_t, uint16_t>(dy, first, count, m, out_stride, pairs->gradient_pairs, nullptr, nullptr, 2, of_dy.scale * smaller);
         }
         else
         {
@@ -308,7 +309,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     share_out(in, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++)
         {
-            steps->weight_gradients({du.data_ptr<float>() + i * out, in * out, out, dw.data_ptr<float>() + 9 * i, 9 * in});
+            steps->weight_gradients({du.data_ptr<float>() + i * out, in * out, out, dw.data_ptr<float>() + 9 * i, 9 * in, factor});
         }
     });
     return dw;

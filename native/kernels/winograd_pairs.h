@@ -1,5 +1,5 @@
-// The steps of winograd_steps.h with transformed values of 16 bits, two by two, as pair_tile.h reads them: pairs of input channels in weights and maps, Bfloat16 or Float16;
-// pairs of tiles for the weights' gradient, which is summed over tiles, Bfloat16.
+// The steps of winograd_steps.h with transformed values of 16 bits, Bfloat16 or Float16, two by two, as pair_tile.h reads them: pairs of input channels in weights and maps,
+// pairs of tiles for the weights' gradient, which is summed over tiles.
 #pragma once
 #include "pair_tile.h"
 #include "winograd_steps.h"
@@ -24,7 +24,7 @@ DIFFRACT_INLINE void transform_weight_pairs(const WeightStep<T, uint16_t>& s, in
 }
 
 // Pairs of tiles, inputs or gradients: value[point * stride + (tile - first) / 2 * 2 * C + 2 * c + tile % 2]. s.begin is even; a last tile without a second gets zeros for it.
-template <bool Inputs>
+template <typename Value, bool Inputs>
 DIFFRACT_INLINE void transform_tile_pairs(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros)
 {
     constexpr int64_t Side = Inputs ? TileIn : TileOut, Rim = Inputs ? 1 : 0;
@@ -43,17 +43,17 @@ DIFFRACT_INLINE void transform_tile_pairs(const TileStep<uint16_t, uint16_t>& s,
             Floats16 even[Points], odd[Points];
             if constexpr (Inputs)
             {
-                input_points(first, c, even);
-                input_points(second, c, odd);
+                input_points(first, c, even, s.scale);
+                input_points(second, c, odd, s.scale);
             }
             else
             {
-                gradient_points(first, c, even);
-                gradient_points(second, c, odd);
+                gradient_points(first, c, even, s.scale);
+                gradient_points(second, c, odd, s.scale);
             }
             for (int64_t point = 0; point < Points; point++)
             {
-                store_pairs(reinterpret_cast<Bfloat16*>(out + point * s.stride + 2 * c), even[point], odd[point]);
+                store_pairs(reinterpret_cast<Value*>(out + point * s.stride + 2 * c), even[point], odd[point]);
             }
         }
     }

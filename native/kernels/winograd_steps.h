@@ -142,6 +142,7 @@ struct WeightGradientStep
     int64_t value_step, channels;
     float* to;
     int64_t channel_step;
+    float factor; // of all gradients
 };
 
 template <typename V>
@@ -169,7 +170,7 @@ DIFFRACT_INLINE void transform_weight_gradients(const WeightGradientStep& s)
             {
                 for (int64_t lane = 0; lane < Lanes<V>::count; lane++)
                 {
-                    s.to[(c + lane) * s.channel_step + 3 * i + k] = g[i][lane];
+                    s.to[(c + lane) * s.channel_step + 3 * i + k] = g[i][lane] * s.factor;
                 }
             }
         }
@@ -187,6 +188,7 @@ struct TileStep
     int64_t stride;
     const float* bias;
     float* inverse; // of each tile's scale: inputs write it, outputs are multiplied by it; null: no tile is scaled
+    float scale;    // of all tiles, where pairs of them are transformed
 };
 
 // Where the pixels of a tile begin, row after row; `outside` for those beyond the map's rim.
@@ -313,9 +315,9 @@ DIFFRACT_INLINE void transform_outputs(const TileStep<T>& s, T* spill)
     }
 }
 
-// A dY At of a tile's 4x4 gradients, for one vector of channels.
+// A dY At of a tile's 4x4 gradients times a scale, for one vector of channels.
 template <typename V, typename T>
-DIFFRACT_INLINE void gradient_points(T* const* at, int64_t c, V* t)
+DIFFRACT_INLINE void gradient_points(T* const* at, int64_t c, V* t, float scale = 1)
 {
     V half[TileOut * TileIn];
     for (int64_t j = 0; j < TileOut; j++)
@@ -324,6 +326,7 @@ DIFFRACT_INLINE void gradient_points(T* const* at, int64_t c, V* t)
         for (int64_t i = 0; i < TileOut; i++)
         {
             load(y[i], at[i * TileOut + j] + c);
+            y[i] *= scale;
         }
         spread_transform(y, 1, half + j * TileIn); // half[column][row point]
     }
