@@ -130,44 +130,48 @@ DIFFRACT_INLINE void gradient_rows(const T* __restrict dy, const T* __restrict x
 DIFFRACT_FOR_TYPE(float, f32)
 DIFFRACT_FOR_TYPE(uint16_t, bf16)
 
-template <typename T>
-struct Rows;
-
-#define DIFFRACT_ROWS(T, NAME) \
-    template <> \
-    struct Rows<T> \
-    { \
-        static constexpr auto gradient_sums = gradient_sums_##NAME; \
-        static constexpr auto gradient_rows = gradient_rows_##NAME; \
-    };
-
-DIFFRACT_ROWS(float, f32)
-DIFFRACT_ROWS(uint16_t, bf16)
-
-// The same with AVX-512 where channels fill its vectors.
-#ifdef DIFFRACT_VECTORS
-DIFFRACT_AVX512 void sum_wide(const float* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { sum_whole<Floats16>(x, rows, c, pivot, sum, squares); }
-DIFFRACT_AVX512 void sum_wide(const uint16_t* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { sum_whole<Floats16>(x, rows, c, pivot, sum, squares); }
-DIFFRACT_AVX512 void silu_wide(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean) { silu_whole(x, y, rows, c, factor, offset, mean); }
-
+// Whole vectors of channels with AVX-512, and there bfloat16's SiLU to bfloat16's accuracy; everything else by the loops above.
 bool fits_wide(int64_t c)
 {
     static const bool wide = best_vectors() == Vectors::avx512;
-    return wide && c % Lanes<Floats16>::count == 0;
+    return wide && c % 16 == 0;
 }
+
+#ifdef DIFFRACT_VECTORS
+DIFFRACT_AVX512 void sum_wide(const float* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { sum_whole<Floats16>(x, rows, c, pivot, sum, squares); }
+DIFFRACT_AVX512 void sum_wide(const uint16_t* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { sum_whole<Floats16>(x, rows, c, pivot, sum, squares); }
 #else
-template <typename T>
-void sum_wide(const T*, int64_t, int64_t, const float*, float*, float*) {}
-void silu_wide(const uint16_t*, uint16_t*, int64_t, int64_t, const float*, const float*, const float*) {}
-bool fits_wide(int64_t) { return false; }
+void sum_wide(...) {}
+void silu_whole(...) {}
+void gradient_sums_whole(...) {}
+void gradient_rows_whole(...) {}
 #endif
 
 void sums_of(const float* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { fits_wide(c) ? sum_wide(x, rows, c, pivot, sum, squares) : sum_f32(x, rows, c, pivot, sum, squares); }
 void sums_of(const uint16_t* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { fits_wide(c) ? sum_wide(x, rows, c, pivot, sum, squares) : sum_bf16(x, rows, c, pivot, sum, squares); }
+
 void modulate(const float* x, float* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, bool silu) { apply_f32(x, y, rows, c, factor, offset, mean, silu); }
 void modulate(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, bool silu)
 {
-    silu && fits_wide(c) ? silu_wide(x, y, rows, c, factor, offset, mean) : apply_bf16(x, y, rows, c, factor, offset, mean, silu);
+    silu && fits_wide(c) ? silu_whole(x, y, rows, c, factor, offset, mean) : apply_bf16(x, y, rows, c, factor, offset, mean, silu);
+}
+
+void gradient_sums_of(const float* dy, const float* x, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, bool silu, float* sum, float* product)
+{
+    gradient_sums_f32(dy, x, rows, c, factor, offset, mean, silu, sum, product);
+}
+void gradient_sums_of(const uint16_t* dy, const uint16_t* x, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, bool silu, float* sum, float* product)
+{
+    silu && fits_wide(c) ? gradient_sums_whole(dy, x, rows, c, factor, offset, mean, sum, product) : gradient_sums_bf16(dy, x, rows, c, factor, offset, mean, silu, sum, product);
+}
+
+void gradient_rows_of(const float* dy, const float* x, float* dx, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, const float* constant, const float* slope, bool silu)
+{
+    gradient_rows_f32(dy, x, dx, rows, c, factor, offset, mean, constant, slope, silu);
+}
+void gradient_rows_of(const uint16_t* dy, const uint16_t* x, uint16_t* dx, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, const float* constant, const float* slope, bool silu)
+{
+    silu && fits_wide(c) ? gradient_rows_whole(dy, x, dx, rows, c, factor, offset, mean, constant, slope) : gradient_rows_bf16(dy, x, dx, rows, c, factor, offset, mean, constant, slope, silu);
 }
 
 // Visits the chunks of rows of all pictures, in parallel: body(picture, chunk, first row, rows).
@@ -336,7 +340,7 @@ struct Modulated : torch::autograd::Function<Modulated>
             for_chunks(s, [&](int64_t n, int64_t chunk, int64_t first, int64_t rows) {
                 const int64_t at = (n * s.rows + first) * s.c, row = n * s.c;
                 float* out = partial.data() + (n * s.chunks + chunk) * s.c * 2;
-                Rows<T>::gradient_sums(data<T>(dy) + at, data<T>(x) + at, rows, s.c, a.factor.data() + row, a.offset.data() + row, a.mean.data() + row, silu, out, out + s.c);
+                gradient_sums_of(data<T>(dy) + at, data<T>(x) + at, rows, s.c, a.factor.data() + row, a.offset.data() + row, a.mean.data() + row, silu, out, out + s.c);
             });
             std::vector<float> constant(s.n * s.c), slope(s.n * s.c);
             share_out(s.n * s.groups, 1, [&](int64_t begin, int64_t end) {
@@ -370,7 +374,7 @@ struct Modulated : torch::autograd::Function<Modulated>
             });
             for_chunks(s, [&](int64_t n, int64_t, int64_t first, int64_t rows) {
                 const int64_t at = (n * s.rows + first) * s.c, row = n * s.c;
-                Rows<T>::gradient_rows(data<T>(dy) + at, data<T>(x) + at, data<T>(dx) + at, rows, s.c, a.factor.data() + row, a.offset.data() + row, a.mean.data() + row,
+                gradient_rows_of(data<T>(dy) + at, data<T>(x) + at, data<T>(dx) + at, rows, s.c, a.factor.data() + row, a.offset.data() + row, a.mean.data() + row,
                                        constant.data() + row, slope.data() + row, silu);
             });
         });

@@ -1,4 +1,4 @@
-// The two passes of group_norm_silu.cpp that go forward, for whole vectors of channels.
+// The passes of group_norm_silu.cpp for whole vectors of channels.
 #pragma once
 #include "vectors.h"
 
@@ -54,33 +54,89 @@ DIFFRACT_INLINE void sum_whole(const T* x, int64_t rows, int64_t c, const float*
     }
 }
 
-// silu(z) to within 1e-4 of it, twenty times less than rounding to bfloat16: 2^n times a polynomial on [-1/2, 1/2], and the processor's estimate of the reciprocal.
-DIFFRACT_AVX512 inline __m512 silu_for_bfloat16(__m512 z)
+// 1 / (1 + exp(-z)) to within 1e-4 of it, twenty times less than rounding to bfloat16: 2^n times a polynomial on [-1/2, 1/2], and the processor's estimate of the reciprocal.
+DIFFRACT_AVX512 inline Floats16 sigmoid_for_bfloat16(const Floats16& z)
 {
-    const __m512 t = _mm512_max_ps(_mm512_mul_ps(z, _mm512_set1_ps(-1.44269504f)), _mm512_set1_ps(-126.0f));
+    const __m512 t = _mm512_max_ps(_mm512_mul_ps((__m512)z, _mm512_set1_ps(-1.44269504f)), _mm512_set1_ps(-126.0f));
     const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), r = _mm512_sub_ps(t, n);
     __m512 p = _mm512_set1_ps(9.6004e-3f);
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.591689e-2f));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.4023718e-1f));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.9312199e-1f));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    const __m512 sigmoid = _mm512_rcp14_ps(_mm512_add_ps(_mm512_scalef_ps(p, n), _mm512_set1_ps(1.0f)));
-    return _mm512_mul_ps(z, sigmoid);
+    return (Floats16)_mm512_rcp14_ps(_mm512_add_ps(_mm512_scalef_ps(p, n), _mm512_set1_ps(1.0f)));
 }
 
-// y = silu((x - mean) * factor + offset), bfloat16.
+// What z = (x - mean) * factor + offset is made of, for one vector of channels.
+struct Modulation
+{
+    Floats16 factor, offset, mean;
+    DIFFRACT_AVX512 Modulation(const float* factors, const float* offsets, const float* means)
+    {
+        load(factor, factors);
+        load(offset, offsets);
+        load(mean, means);
+    }
+};
+
+// y = silu(z), bfloat16.
 DIFFRACT_AVX512 inline void silu_whole(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean)
 {
     for (int64_t row = 0; row < rows; row++, x += c, y += c)
     {
         for (int64_t i = 0; i < c; i += 16)
         {
-            Floats16 value, middle, times, plus;
+            const Modulation m(factor + i, offset + i, mean + i);
+            Floats16 value;
             load(value, x + i);
-            load(middle, mean + i);
-            load(times, factor + i);
-            load(plus, offset + i);
-            store(y + i, (Floats16)silu_for_bfloat16((__m512)((value - middle) * times + plus)));
+            const Floats16 z = (value - m.mean) * m.factor + m.offset;
+            store(y + i, z * sigmoid_for_bfloat16(z));
+        }
+    }
+}
+
+// dz = dy * silu'(z), and v = x - mean.
+DIFFRACT_AVX512 inline void silu_gradient(const uint16_t* dy, const uint16_t* x, const Modulation& m, Floats16& dz, Floats16& v)
+{
+    load(v, x);
+    v -= m.mean;
+    const Floats16 z = v * m.factor + m.offset, s = sigmoid_for_bfloat16(z);
+    load(dz, dy);
+    dz *= s * (1.0f + z * (1.0f - s));
+}
+
+// Sums of dz and dz * v over some rows.
+DIFFRACT_AVX512 inline void gradient_sums_whole(const uint16_t* dy, const uint16_t* x, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, float* sum, float* product)
+{
+    for (int64_t i = 0; i < c; i += 16)
+    {
+        const Modulation m(factor + i, offset + i, mean + i);
+        Floats16 sums = {}, products = {};
+        for (int64_t row = 0; row < rows; row++)
+        {
+            Floats16 dz, v;
+            silu_gradient(dy + row * c + i, x + row * c + i, m, dz, v);
+            sums += dz;
+            products += dz * v;
+        }
+        store(sum + i, sums);
+        store(product + i, products);
+    }
+}
+
+// dx = dz * factor - (constant + slope * v).
+DIFFRACT_AVX512 inline void gradient_rows_whole(const uint16_t* dy, const uint16_t* x, uint16_t* dx, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, const float* constant, const float* slope)
+{
+    for (int64_t row = 0; row < rows; row++, x += c, dy += c, dx += c)
+    {
+        for (int64_t i = 0; i < c; i += 16)
+        {
+            const Modulation m(factor + i, offset + i, mean + i);
+            Floats16 dz, v, base, times;
+            load(base, constant + i);
+            load(times, slope + i);
+            silu_gradient(dy + i, x + i, m, dz, v);
+            store(dx + i, dz * m.factor - base - times * v);
         }
     }
 }

@@ -62,6 +62,28 @@ public class GroupNormTests
         AssertClose(want, got, 1.0 / 256);                                                 // one rounding to 8 bits
     }
 
+    [Theory, MemberData(nameof(Sizes))]
+    public void Gradients_of_GroupNormSilu_in_bfloat16_are_as_close_as_bfloat16_allows(int n, int c, int groups, int height, int width)
+    {
+        using var scope = new TensorScope();
+        Torch.Torch.ManualSeed(4);
+        Tensor[] leaves = [Aten.Randn([n, c, height, width]).To(DType.BFloat16), Aten.Randn([c]), Aten.Randn([c])];
+        Tensor[] exact = [.. leaves.Select(t => t.To(DType.Float64))];
+        var gradient = Aten.Randn([n, c, height, width]).To(DType.BFloat16);
+        foreach (var leaf in leaves.Concat(exact))
+        {
+            leaf.RequiresGrad = true;
+        }
+
+        (Exact(exact[0], exact[1], exact[2], null, null, groups, silu: true) * gradient.To(DType.Float64)).Sum().Backward();
+        (Dispatcher.Call("diffract::group_norm_silu", leaves[0], leaves[1], leaves[2], null as Tensor, null as Tensor, groups, 1e-5, true) * gradient).Sum().Backward();
+
+        foreach (var (a, b) in exact.Zip(leaves))
+        {
+            AssertClose(a.Grad!, b.Grad!, 1.0 / 256);
+        }
+    }
+
     [Fact]
     public void GroupNormSilu_in_bfloat16_holds_where_the_exponential_ends()
     {
