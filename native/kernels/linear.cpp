@@ -47,8 +47,8 @@ DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8, 16)
 
 #ifdef DIFFRACT_PAIRS
 DIFFRACT_AVX512_BF16 void multiply_bfloat16(const PairProduct& p, int64_t vectors) { multiply_by_panel<Bfloat16Loop>(p, vectors); }
-DIFFRACT_AVX512_BF16 void fill_pairs(const PanelStep<uint16_t>& s, uint16_t* to) { fill_pair_panel(s, to); }
-DIFFRACT_AVX512_BF16 void interleave(const uint16_t* from, int64_t rows, int64_t columns, uint16_t* to) { pair_rows(from, rows, columns, to); }
+DIFFRACT_AVX512 void fill_pairs(const PanelStep<uint16_t>& s, uint16_t* to) { fill_pair_panel(s, to); }
+DIFFRACT_AVX512 void interleave(const uint16_t* from, int64_t rows, int64_t columns, uint16_t* to) { pair_rows(from, rows, columns, to); }
 #else
 void multiply_bfloat16(const PairProduct&, int64_t) {}
 void fill_pairs(const PanelStep<uint16_t>&, uint16_t*) {}
@@ -58,11 +58,11 @@ void interleave(const uint16_t*, int64_t, int64_t, uint16_t*) {}
 #ifdef DIFFRACT_FLOAT16
 DIFFRACT_AVX512_FP16 void multiply_float16(const PairProduct& p, int64_t vectors) { multiply_by_panel<Float16Loop>(p, vectors); }
 DIFFRACT_AVX512 void to_float16(const uint16_t* from, int64_t rows, int64_t columns, uint16_t* to, float* inverse) { scale_rows(from, rows, columns, to, inverse); }
-DIFFRACT_AVX512 void interleave_float16(const uint16_t* from, int64_t rows, int64_t columns, float scale, uint16_t* to) { scale_row_pairs(from, rows, columns, scale, to); }
+DIFFRACT_AVX512 void interleave_float16(const uint16_t* from, int64_t rows, int64_t columns, const float* scale, uint16_t* to) { scale_row_pairs(from, rows, columns, scale, to); }
 #else
 void multiply_float16(const PairProduct&, int64_t) {}
 void to_float16(const uint16_t*, int64_t, int64_t, uint16_t*, float*) {}
-void interleave_float16(const uint16_t*, int64_t, int64_t, float, uint16_t*) {}
+void interleave_float16(const uint16_t*, int64_t, int64_t, const float*, uint16_t*) {}
 #endif
 
 const Vectors vectors = best_vectors();
@@ -152,15 +152,15 @@ at::Tensor multiply(const at::Tensor& input, const at::Tensor& packed, int64_t o
     return y;
 }
 
-// Rows side by side two by two: (rows / 2, columns, 2), in float16 times a scale, or in bfloat16.
-at::Tensor paired(const at::Tensor& x, int64_t rows, int64_t columns, at::ScalarType factors, float scale)
+// Rows side by side two by two: (rows / 2, columns, 2), in float16 times each column's scale, or in bfloat16.
+at::Tensor paired(const at::Tensor& x, int64_t rows, int64_t columns, at::ScalarType factors, const at::Tensor& scale)
 {
     auto pairs = at::empty({parts(rows, 2), columns, 2}, x.options().dtype(factors));
     share_out(parts(rows, 2), 32, [&](int64_t begin, int64_t end) {
         const uint16_t* const from = data<uint16_t>(x) + 2 * begin * columns;
         uint16_t* const to = data<uint16_t>(pairs) + 2 * begin * columns;
         const int64_t count = std::min(2 * end, rows) - 2 * begin;
-        factors == at::kHalf ? interleave_float16(from, count, columns, scale, to) : interleave(from, count, columns, to);
+        factors == at::kHalf ? interleave_float16(from, count, columns, scale.data_ptr<float>(), to) : interleave(from, count, columns, to);
     });
     return pairs;
 }
@@ -172,7 +172,7 @@ at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
     const auto factors = factors_for(input.scalar_type() == at::kBFloat16 && gradient.scalar_type() == at::kBFloat16);
     const bool pairs = factors != at::kFloat;
     const auto values = input.contiguous(), gradients = gradient.contiguous();
-    const Scale of_x = factors == at::kHalf ? scale_of(values) : Scale{}, of_dy = factors == at::kHalf ? scale_of(gradients) : Scale{};
+    const ChannelScales of_x = factors == at::kHalf ? channel_scales(values, in, 1) : ChannelScales{}, of_dy = factors == at::kHalf ? channel_scales(gradients, out, 1) : ChannelScales{};
     const auto x = pairs ? paired(values, rows, in, factors, of_x.scale) : values.to(at::kFloat), dy = pairs ? paired(gradients, rows, out, factors, of_dy.scale) : gradients.to(at::kFloat);
     auto dw = at::zeros({out, in}, input.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
     const int64_t deep = pairs ? parts(rows, 2) * 2 : rows, panels = parts(in, width);
@@ -189,7 +189,7 @@ at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
             }
         }
     });
-    return factors == at::kHalf ? dw.mul_(double(of_x.inverse) * of_dy.inverse) : dw;
+    return factors == at::kHalf ? dw.mul_(of_dy.inverse.unsqueeze(1)).mul_(of_x.inverse) : dw;
 }
 #else
 bool linear_serves(int64_t, int64_t, bool) { return false; }

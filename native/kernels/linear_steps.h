@@ -63,20 +63,21 @@ DIFFRACT_AVX512 inline void scale_rows(const uint16_t* __restrict from, int64_t 
     }
 }
 
-// pair_rows, below, in float16 and scaled; columns in multiples of 16.
-DIFFRACT_AVX512 inline void scale_row_pairs(const uint16_t* __restrict from, int64_t rows, int64_t columns, float scale, uint16_t* __restrict to)
+// pair_rows, below, in float16 and each column scaled; columns in multiples of 16.
+DIFFRACT_AVX512 inline void scale_row_pairs(const uint16_t* __restrict from, int64_t rows, int64_t columns, const float* scale, uint16_t* __restrict to)
 {
     for (int64_t row = 0; row < rows; row += 2, from += 2 * columns, to += 2 * columns)
     {
         for (int64_t column = 0; column < columns; column += 16)
         {
-            Floats16 even, odd = {};
+            Floats16 even, odd = {}, times;
+            load(times, scale + column);
             load(even, from + column);
             if (row + 1 < rows)
             {
                 load(odd, from + columns + column);
             }
-            store_pairs(reinterpret_cast<Float16*>(to + 2 * column), even * scale, odd * scale);
+            store_pairs(reinterpret_cast<Float16*>(to + 2 * column), even * times, odd * times);
         }
     }
 }

@@ -76,7 +76,7 @@ struct FloatLoop
     static DIFFRACT_INLINE void block(const Product& p, const float* a, float* c, const char* next) { multiply_block<V, Rows, Vectors, First>(p, a, c, next); }
 };
 
-// Where the panel after this one lies, and so the steps of a depth.
+// The steps of a depth, and where the panel after this one lies where panels lie one after the other; elsewhere it asks for lines that nobody needs.
 inline int64_t steps_of(const Product& p) { return p.depth; }
 inline const char* panel_after(const Product& p) { return reinterpret_cast<const char*>(p.b + p.depth * p.b_row); }
 

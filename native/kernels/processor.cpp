@@ -7,6 +7,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__unix__)
+#include <unistd.h>
+#endif
 
 namespace diffract
 {
@@ -62,10 +65,11 @@ Factors reduced_factors()
 
 Reach cache_reach()
 {
-#ifdef DIFFRACT_VECTORS
-    if (__builtin_cpu_is("intel"))
+#if defined(DIFFRACT_VECTORS) && defined(_SC_LEVEL2_CACHE_SIZE)
+    __builtin_cpu_init();
+    if (const int64_t cache = sysconf(_SC_LEVEL2_CACHE_SIZE); cache > 0 && __builtin_cpu_is("intel"))
     {
-        return {5 << 20, 2 << 20, 1 << 20, 2 << 20};
+        return {5 * cache / 2, cache, cache / 2, cache};
     }
 #endif
     return {10 << 20, 10 << 20, 512 << 10, 512 << 10};

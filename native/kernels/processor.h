@@ -36,7 +36,7 @@ struct Reach
     int64_t block(int64_t weights) const { return weights <= small_weights ? small_block : large_block; }
 };
 
-// Measured: Intel's processors have 2 MB of that cache and read 30 GB/s a thread from the next, so that large weights pay for larger blocks; AMD's Zen 5 has 1 MB and reads faster.
+// Measured on an Intel processor with 2 MB of that cache, whose threads read 30 GB/s from the next, so that large weights pay for larger blocks; and on AMD's Zen 5, which has 1 MB and reads faster.
 Reach cache_reach();
 
 // Whether it multiplies matrices of bfloat16 (AMX-BF16), many times as fast.

@@ -9,16 +9,16 @@ namespace diffract
 // For maps of bfloat16 or float32: what this processor multiplies fastest (pair_tile.h).
 at::ScalarType factors_for(bool bfloat16);
 
-// Whether products of these weights, or of ones twice as large, are good in float16: the largest are at least 0.004, for numbers below 6e-5 lose bits, and at most 4,
-// for a sum of 128 products with values below 56 must stay below 65,504. Those values are scaled to be.
+// Whether products of these weights, or of ones twice as large, are good in float16: the largest are at least 0.004, for numbers below 6e-5 lose bits, and at most 2,
+// for a sum of 256 products with values below 56 must stay below 65,504. Those values are scaled to be.
 bool fits_float16(const at::Tensor& weight);
 
-// The power of two that brings a map's largest value to at least one and below two, and its inverse.
-struct Scale
+// For each channel a power of two, which brings its largest value to at least `most` and below twice that, and its inverse: (channels), float32.
+struct ChannelScales
 {
-    float scale = 1, inverse = 1;
+    at::Tensor scale, inverse;
 };
 
-// Of bfloat16 values, a multiple of 16, in one piece of memory.
-Scale scale_of(const at::Tensor& map);
+// Of bfloat16 rows of channels, a multiple of 16, in one piece of memory.
+ChannelScales channel_scales(const at::Tensor& rows, int64_t channels, float most);
 } // namespace diffract

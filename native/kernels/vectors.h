@@ -67,21 +67,56 @@ DIFFRACT_INLINE void store(uint16_t* p, const V& value) // to nearest, ties to e
 }
 
 // The largest of bfloat16 values without their signs, and the power of two that brings it to at least 1 and below 2: float16 then holds them, and sums of their products.
+// Infinity and what is no number do not count; values so large or small that a float32 has no inverse of them end a power of two off.
 class Largest
 {
+public:
+    static constexpr int64_t Lanes = 16;
+
+    DIFFRACT_INLINE void see(const uint16_t* p, int64_t count) // a multiple of 16
+    {
+        for (int64_t i = 0; i < count; i += Lanes)
+        {
+            Bits bits;
+            std::memcpy(&bits, p + i, sizeof(bits));
+            bits &= 0x7fff;
+            bits = bits < 0x7f80 ? bits : Bits{};
+            _most = bits > _most ? bits : _most;
+        }
+    }
+
+    // The same lane by lane: most[i] is the largest of channel i.
+    static DIFFRACT_INLINE void see(const uint16_t* p, int64_t count, uint16_t* most)
+    {
+        for (int64_t i = 0; i < count; i += Lanes)
+        {
+            Largest lanes;
+            std::memcpy(&lanes._most, most + i, sizeof(lanes._most));
+            lanes.see(p + i, Lanes);
+            std::memcpy(most + i, &lanes._most, sizeof(lanes._most));
+        }
+    }
+
+    DIFFRACT_INLINE float scale() const { return scale(largest_lane()); }
+    DIFFRACT_INLINE float inverse() const { return inverse(largest_lane()); }
+    static DIFFRACT_INLINE float scale(uint16_t most) { return power(254 - exponent(most)); }
+    static DIFFRACT_INLINE float inverse(uint16_t most) { return power(exponent(most)); }
+
+private:
     typedef uint16_t Bits __attribute__((vector_size(32)));
     Bits _most = {};
 
-    DIFFRACT_INLINE uint32_t exponent() const
+    DIFFRACT_INLINE uint16_t largest_lane() const
     {
         uint16_t most = 0;
-        for (int lane = 0; lane < 16; lane++)
+        for (int64_t lane = 0; lane < Lanes; lane++)
         {
             most = std::max<uint16_t>(most, _most[lane]);
         }
-        const uint32_t exponent = most >> 7;
-        return most == 0 || exponent == 255 ? 127 : std::min(std::max(exponent, 1u), 253u); // no numbers but zero, or infinity: as they are
+        return most;
     }
+
+    static DIFFRACT_INLINE uint32_t exponent(uint16_t most) { return most == 0 ? 127 : std::min(std::max<uint32_t>(most >> 7, 1), 253u); }
 
     static DIFFRACT_INLINE float power(uint32_t exponent)
     {
@@ -90,23 +125,6 @@ class Largest
         std::memcpy(&value, &bits, 4);
         return value;
     }
-
-public:
-    DIFFRACT_INLINE void see(const uint16_t* p, int64_t count) // a multiple of 16
-    {
-        for (int64_t i = 0; i < count; i += 16)
-        {
-            Bits bits;
-            std::memcpy(&bits, p + i, sizeof(bits));
-            bits &= 0x7fff;
-            _most = bits > _most ? bits : _most;
-        }
-    }
-
-    DIFFRACT_INLINE void see(const Largest& other) { _most = other._most > _most ? other._most : _most; }
-
-    DIFFRACT_INLINE float scale() const { return power(254 - exponent()); }
-    DIFFRACT_INLINE float inverse() const { return power(exponent()); }
 };
 } // namespace diffract
 #endif

@@ -75,7 +75,7 @@ struct PairSteps
     TARGET void weights_bf16_##VALUE(const WeightStep<uint16_t, uint16_t>& s, int64_t next) { transform_weight_pairs<VALUE>(s, next); } \
     TARGET void inputs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) \
     { \
-        transform_inputs<Floats16, std::is_same_v<VALUE, Float16>>(TileStep<uint16_t, VALUE>{s.map, s.tiles, s.first, s.begin, s.end, reinterpret_cast<VALUE*>(s.value), s.stride, nullptr, s.inverse, 1}, zeros); \
+        transform_inputs<Floats16, std::is_same_v<VALUE, Float16>>(TileStep<uint16_t, VALUE>{s.map, s.tiles, s.first, s.begin, s.end, reinterpret_cast<VALUE*>(s.value), s.stride, nullptr, s.inverse, nullptr}, zeros); \
     } \
     TARGET void input_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, true>(s, zeros); } \
     TARGET void gradient_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, false>(s, zeros); } \
@@ -132,7 +132,7 @@ Tiles tiles_of(const at::Tensor& x) { return {x.size(0), x.size(2), x.size(3), x
 
 // Some tiles of a map, `together` at a time with their pixels' transformed values.
 template <typename T, typename Value, typename Step>
-void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, Step step, float* inverse = nullptr, const float* bias = nullptr, int64_t together = 1, float scale = 1)
+void for_tiles_of(const at::Tensor& map, int64_t first, int64_t count, at::Tensor& value, int64_t stride, Step step, float* inverse = nullptr, const float* bias = nullptr, int64_t together = 1, const float* scale = nullptr)
 {
     const Tiles tiles = tiles_of(map);
     share_out((count + together - 1) / together, 4, [&](int64_t begin, int64_t end) {
@@ -182,6 +182,7 @@ at::Tensor winograd_weights(const at::Tensor& weight, bool transposed, int64_t c
     const int64_t in = weight.size(transposed ? 0 : 1), out = weight.size(transposed ? 1 : 0);
     TORCH_CHECK(winograd_serves(in, out), "channels in multiples of 16 expected, found ", weight.sizes());
     const PairSteps* const pairs = pair_steps(factors == at::kHalf && !fits_float16(weight) ? at::kFloat : factors);
+    TORCH_CHECK(!pairs || columns == 0 || columns == steps_avx512.panel, "panels of 16 bits have ", steps_avx512.panel, " columns, not ", columns);
     const auto w = (weight.scalar_type() == at::kBFloat16 ? weight : weight.to(at::kFloat)).contiguous();
     const bool halves = w.scalar_type() == at::kBFloat16;
     const Steps* const steps = steps_for(columns);
@@ -210,7 +211,7 @@ at::Tensor winograd_convolution(const at::Tensor& input, const at::Tensor& packe
     TORCH_CHECK(!pairs || x.scalar_type() == at::kBFloat16, "weights packed in 16 bits are for bfloat16 maps, found ", x.scalar_type());
     const Steps* const steps = steps_for(packed.size(3));
     const int64_t in = x.size(1), width = steps->panel;
-    TORCH_CHECK(winograd_serves(in, out) && packed.size(0) == Points && packed.size(1) == panels(out, width) && packed.size(2) == (pairs ? in / 2 : in) && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
+    TORCH_CHECK(winograd_serves(in, out) && (!pairs || width == steps_avx512.panel) && packed.size(0) == Points && packed.size(1) == panels(out, width) && packed.size(2) == (pairs ? in / 2 : in) && packed.size(3) == width, "weights packed for ", packed.sizes(), " do not fit ", in, " to ", out, " channels");
     const auto b = bias.has_value() && bias->defined() ? bias->to(at::kFloat).contiguous() : at::Tensor();
     TORCH_CHECK(!b.defined() || b.numel() == out, "a bias of ", out, " channels expected, found ", b.sizes());
     auto y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
@@ -276,16 +277,16 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     const int64_t block = tiles_at_a_time(tiles, values.dtype().itemsize() * (in + out), FarBlock, FarTiles), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     auto v = at::empty({Points * in_stride}, values), m = at::empty({Points * out_stride}, values);
     const bool scaled = pairs && pairs->scaled;
-    const Scale of_x = scaled ? scale_of(x) : Scale{}, of_dy = scaled ? scale_of(dy) : Scale{};
-    const float smaller = scaled ? 1.0f / 32 : 1; // the transforms make inputs up to 28 times as large and gradients 66 times, and sums of 128 products must stay below 65,504
-    const float factor = static_cast<float>(double(of_x.inverse) * of_dy.inverse / smaller);
+    constexpr float Smaller = 1.0f / 32; // the transforms make inputs up to 28 times as large and gradients 66 times, and sums of 256 products must stay below 65,504
+    const ChannelScales of_x = scaled ? channel_scales(x, in, 1) : ChannelScales{}, of_dy = scaled ? channel_scales(dy, out, Smaller) : ChannelScales{};
+    const float *const x_scale = scaled ? of_x.scale.data_ptr<float>() : nullptr, *const dy_scale = scaled ? of_dy.scale.data_ptr<float>() : nullptr;
     for (int64_t first = 0; first < tiles.count(); first += block)
     {
         const int64_t count = std::min(block, tiles.count() - first), filled = pairs ? (count + 1) / 2 * 2 : count;
         if (pairs)
         {
-            for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, pairs->input_pairs, nullptr, nullptr, 2, of_x.scale);
-            for_tiles_of<uint16_t, uint16_t>(dy, first, count, m, out_stride, pairs->gradient_pairs, nullptr, nullptr, 2, of_dy.scale * smaller);
+            for_tiles_of<uint16_t, uint16_t>(x, first, count, v, in_stride, pairs->input_pairs, nullptr, nullptr, 2, x_scale);
+            for_tiles_of<uint16_t, uint16_t>(dy, first, count, m, out_stride, pairs->gradient_pairs, nullptr, nullptr, 2, dy_scale);
         }
         else
         {
@@ -309,10 +310,10 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     share_out(in, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++)
         {
-            steps->weight_gradients({du.data_ptr<float>() + i * out, in * out, out, dw.data_ptr<float>() + 9 * i, 9 * in, factor});
+            steps->weight_gradients({du.data_ptr<float>() + i * out, in * out, out, dw.data_ptr<float>() + 9 * i, 9 * in});
         }
     });
-    return dw;
+    return scaled ? dw.mul_(of_dy.inverse.view({out, 1, 1, 1})).mul_(of_x.inverse.view({1, in, 1, 1})) : dw;
 }
 #else
 bool winograd_serves(int64_t, int64_t) { return false; }

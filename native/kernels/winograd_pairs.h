@@ -40,16 +40,20 @@ DIFFRACT_INLINE void transform_tile_pairs(const TileStep<uint16_t, uint16_t>& s,
         uint16_t* const out = s.value + (tile - s.first) * s.tiles.c;
         for (int64_t c = 0; c < s.tiles.c; c += 16)
         {
-            Floats16 even[Points], odd[Points];
+            Floats16 even[Points], odd[Points], scale = Floats16{} + 1;
+            if (s.scale)
+            {
+                load(scale, s.scale + c);
+            }
             if constexpr (Inputs)
             {
-                input_points(first, c, even, s.scale);
-                input_points(second, c, odd, s.scale);
+                input_points(first, c, even, scale);
+                input_points(second, c, odd, scale);
             }
             else
             {
-                gradient_points(first, c, even, s.scale);
-                gradient_points(second, c, odd, s.scale);
+                gradient_points(first, c, even, scale);
+                gradient_points(second, c, odd, scale);
             }
             for (int64_t point = 0; point < Points; point++)
             {

@@ -18,8 +18,8 @@ struct Tiles
 };
 
 // Bt d times a scale: six values of a row or column.
-template <typename V>
-DIFFRACT_INLINE void input_transform(const V* d, int64_t step, V* t, float scale = 1)
+template <typename V, typename S = float>
+DIFFRACT_INLINE void input_transform(const V* d, int64_t step, V* t, const S& scale = 1)
 {
     const V d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = scale * d[4 * step], d5 = scale * d[5 * step];
     const V even_a = d4 - scale * B2 * d2, odd_a = scale * PointA * (d3 - B2 * d1), even_b = d4 - scale * A2 * d2, odd_b = scale * PointB * (d3 - A2 * d1);
@@ -142,7 +142,6 @@ struct WeightGradientStep
     int64_t value_step, channels;
     float* to;
     int64_t channel_step;
-    float factor; // of all gradients
 };
 
 template <typename V>
@@ -170,7 +169,7 @@ DIFFRACT_INLINE void transform_weight_gradients(const WeightGradientStep& s)
             {
                 for (int64_t lane = 0; lane < Lanes<V>::count; lane++)
                 {
-                    s.to[(c + lane) * s.channel_step + 3 * i + k] = g[i][lane] * s.factor;
+                    s.to[(c + lane) * s.channel_step + 3 * i + k] = g[i][lane];
                 }
             }
         }
@@ -188,7 +187,7 @@ struct TileStep
     int64_t stride;
     const float* bias;
     float* inverse; // of each tile's scale: inputs write it, outputs are multiplied by it; null: no tile is scaled
-    float scale;    // of all tiles, where pairs of them are transformed
+    const float* scale; // of each channel, where pairs of tiles are transformed; null: none
 };
 
 // Where the pixels of a tile begin, row after row; `outside` for those beyond the map's rim.
@@ -209,8 +208,8 @@ DIFFRACT_INLINE void pixels(const TileStep<T, Value>& s, int64_t tile, int64_t s
 }
 
 // Bt d B of a tile's 6x6 inputs times a scale, for one vector of channels.
-template <typename V, typename T>
-DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t, float scale = 1)
+template <typename V, typename T, typename S = float>
+DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t, const S& scale = 1)
 {
     V half[Points];
     for (int64_t j = 0; j < TileIn; j++)
@@ -316,8 +315,8 @@ DIFFRACT_INLINE void transform_outputs(const TileStep<T>& s, T* spill)
 }
 
 // A dY At of a tile's 4x4 gradients times a scale, for one vector of channels.
-template <typename V, typename T>
-DIFFRACT_INLINE void gradient_points(T* const* at, int64_t c, V* t, float scale = 1)
+template <typename V, typename T, typename S = float>
+DIFFRACT_INLINE void gradient_points(T* const* at, int64_t c, V* t, const S& scale = 1)
 {
     V half[TileOut * TileIn];
     for (int64_t j = 0; j < TileOut; j++)

@@ -243,6 +243,42 @@ public class Conv3x3Tests
         Assert.All(want.Zip(c.Run(Ours)).Skip(1), pair => Assert.InRange(Error(pair.First, pair.Second), 0, 8.0 / 512));
     }
 
+    [Fact]
+    public void Weight_gradients_of_a_weak_channel_are_as_good_as_those_of_others()
+    {
+        using var scope = new TensorScope();
+        var c = Case.Random(3, 64, 17, 9, 32);
+        c.Gradient.Narrow(1, 5, 1).Mul_(1e-5);
+        c.X.Narrow(1, 7, 1).Mul_(1e-5);
+        c = c.As(DType.BFloat16, DType.Float32);
+
+        var (want, got) = (c.As(DType.Float64, DType.Float64).Run(Exact)[2], c.Run(Ours)[2]);
+
+        Assert.InRange(Error(want.Narrow(0, 5, 1), got.Narrow(0, 5, 1)), 0, 10.0 / 512);
+        Assert.InRange(Error(want.Narrow(1, 7, 1), got.Narrow(1, 7, 1)), 0, 10.0 / 512);
+    }
+
+    [Theory, InlineData(1.9), InlineData(3.9)]                                             // signs that add up in every product of the transformed values
+    public void Conv3x3_on_bfloat16_maps_does_not_overflow(double weight)
+    {
+        using var scope = new TensorScope();
+        using var off = GradMode.Off();
+        var sign = Tensor.From([.. Enumerable.Range(0, 8 * 8).Select(i => (i / 8 / 2 + i % 8 / 2) % 2 == 0 ? 1.984f : -1.984f)], 1, 1, 8, 8);
+        var c = new Case(sign.Expand(1, 256, 8, 8).Clone(), Aten.Ones([16, 256, 3, 3]) * weight, Aten.Zeros([16]), Aten.Zeros([1])).As(DType.BFloat16, DType.Float32);
+
+        Assert.All(Ours(c).ToArray<float>(), value => Assert.True(float.IsFinite(value)));
+    }
+
+    [Fact]
+    public void Panels_of_sixteen_bits_have_one_width()
+    {
+        using var scope = new TensorScope();
+        foreach (var factors in new[] { DType.BFloat16, DType.Float16 }.Where(Has))
+        {
+            Assert.Contains("columns", Assert.Throws<TorchException>(() => { Dispatcher.Call("diffract::conv3x3_weights", Aten.Zeros([16, 16, 3, 3]), false, 16, factors); }).Message);
+        }
+    }
+
     [Theory, InlineData(1e-6), InlineData(1e-3), InlineData(1e3), InlineData(1e9)]
     public void Conv3x3_on_bfloat16_maps_holds_with_weights_of_every_scale(double scale)
     {
