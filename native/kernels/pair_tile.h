@@ -1,10 +1,10 @@
-// The product loop of matrix_tile.h with factors of 16 bits, two steps of the depth side by side in 32. Ceilings, in multiples of the float32 rate, as measured:
+// The product loop of matrix_tile.h with factors of 16 bits, two steps of the depth side by side in 32. Ceilings, in multiples of the float32 rate, as measured on one AMD and one Intel processor:
 //
-//     bfloat16 factors, float32 sums   VDPBF16PS     2 on AMD's Zen 5, 0.5 on Intel's processors
-//     float16 factors and sums         VFMADDPH      2 on Intel's processors since Sapphire Rapids; not on AMD's
+//     bfloat16 factors, float32 sums   VDPBF16PS     2 on Zen 5, 0.5 on a Xeon (family 6, model 207)
+//     float16 factors and sums         VFMADDPH      2 on that Xeon; Zen 5 has none
 //
-// Sums of float16 keep 11 bits, so they are short: each takes every second product of a depth of up to 256, and is then added to a float32. Random sums are off by some 1.4e-3,
-// a little less than what a result loses when it is rounded to bfloat16.
+// Sums of float16 keep 11 bits, so they are short: each takes every second product of a depth of up to 256, and is then added to a float32. Random sums of that depth
+// are off by 1.7e-3, as much as a result loses when it is rounded to bfloat16.
 #pragma once
 #include "matrix_tile.h"
 
