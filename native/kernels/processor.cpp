@@ -25,10 +25,13 @@ bool wanted(const char* kernels)
 Vectors best_vectors()
 {
 #ifdef DIFFRACT_VECTORS
-    __builtin_cpu_init();
-    const bool narrow = wanted("avx2");
-    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    return wide && !narrow ? Vectors::avx512 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") ? Vectors::avx2 : Vectors::none;
+    static const Vectors best = [] {
+        __builtin_cpu_init();
+        const bool narrow = wanted("avx2");
+        const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+        return wide && !narrow ? Vectors::avx512 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") ? Vectors::avx2 : Vectors::none;
+    }();
+    return best;
 #else
     return Vectors::none;
 #endif
