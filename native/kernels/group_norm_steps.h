@@ -1,6 +1,98 @@
-// The passes of group_norm_silu.cpp for whole vectors of channels.
+// What group_norm_silu.cpp does with some rows of a map: loops for every processor and number of channels, which the compiler turns into vector code, then those that AVX-512 has for
+// whole vectors of channels.
 #pragma once
 #include "vectors.h"
+
+namespace diffract
+{
+// Sums of x - pivot and its square, for each channel, over some rows.
+template <typename T>
+DIFFRACT_INLINE void sum_rows(const T* __restrict x, int64_t rows, int64_t c, const float* __restrict pivot, float* __restrict sum, float* __restrict squares)
+{
+    for (int64_t i = 0; i < c; i++)
+    {
+        sum[i] = squares[i] = 0;
+    }
+    for (int64_t row = 0; row < rows; row++, x += c)
+    {
+#pragma GCC ivdep
+        for (int64_t i = 0; i < c; i++)
+        {
+            float v = load(x + i) - pivot[i];
+            sum[i] += v;
+            squares[i] += v * v;
+        }
+    }
+}
+
+template <typename T>
+DIFFRACT_INLINE void apply_rows(const T* __restrict x, T* __restrict y, int64_t rows, int64_t c, const float* __restrict factor, const float* __restrict offset, const float* __restrict mean, bool silu)
+{
+    for (int64_t row = 0; row < rows; row++, x += c, y += c)
+    {
+        if (silu)
+        {
+#pragma GCC ivdep
+            for (int64_t i = 0; i < c; i++)
+            {
+                float z = (load(x + i) - mean[i]) * factor[i] + offset[i];
+                store(y + i, z * sigmoid(z));
+            }
+        }
+        else
+        {
+#pragma GCC ivdep
+            for (int64_t i = 0; i < c; i++)
+            {
+                store(y + i, (load(x + i) - mean[i]) * factor[i] + offset[i]);
+            }
+        }
+    }
+}
+
+// dz = dy * silu'(z); sums over some rows of dz and dz * x, for each channel.
+template <typename T>
+DIFFRACT_INLINE void gradient_sums(const T* __restrict dy, const T* __restrict x, int64_t rows, int64_t c, const float* __restrict factor, const float* __restrict offset, const float* __restrict mean, bool silu, float* __restrict sum, float* __restrict product)
+{
+    for (int64_t i = 0; i < c; i++)
+    {
+        sum[i] = product[i] = 0;
+    }
+    const float gate = silu ? 1.0f : 0.0f, straight = 1.0f - gate; // a choice without a branch
+    for (int64_t row = 0; row < rows; row++, x += c, dy += c)
+    {
+#pragma GCC ivdep
+        for (int64_t i = 0; i < c; i++)
+        {
+            float v = load(x + i) - mean[i];
+            float z = v * factor[i] + offset[i];
+            float s = sigmoid(z);
+            float dz = load(dy + i) * (s * (1.0f + z * (1.0f - s)) * gate + straight);
+            sum[i] += dz;
+            product[i] += dz * v;
+        }
+    }
+}
+
+// dx = dz * factor - (constant + slope * (x - mean)).
+template <typename T>
+DIFFRACT_INLINE void gradient_rows(const T* __restrict dy, const T* __restrict x, T* __restrict dx, int64_t rows, int64_t c, const float* __restrict factor, const float* __restrict offset, const float* __restrict mean, const float* __restrict constant, const float* __restrict slope, bool silu)
+{
+    const float gate = silu ? 1.0f : 0.0f, straight = 1.0f - gate; // a choice without a branch
+    for (int64_t row = 0; row < rows; row++, x += c, dy += c, dx += c)
+    {
+#pragma GCC ivdep
+        for (int64_t i = 0; i < c; i++)
+        {
+            float v = load(x + i) - mean[i];
+            float z = v * factor[i] + offset[i];
+            float s = sigmoid(z);
+            float dz = load(dy + i) * (s * (1.0f + z * (1.0f - s)) * gate + straight);
+            store(dx + i, dz * factor[i] - constant[i] - slope[i] * v);
+        }
+    }
+}
+} // namespace diffract
 
 #ifdef DIFFRACT_VECTORS
 #pragma GCC diagnostic push
