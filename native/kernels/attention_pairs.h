@@ -2,7 +2,7 @@
 // rounded. Scores and sums are float32.
 #pragma once
 #include "attention_steps.h"
-#include "pair_tile.h"
+#include "products.h"
 
 #ifdef DIFFRACT_PAIRS
 namespace diffract
@@ -55,7 +55,7 @@ DIFFRACT_AVX512_BF16 inline void attend_pairs(const Head<uint16_t>& h, float* sc
         const int64_t count = std::min(QueryRows, h.tokens - first);
         for (int64_t column = 0; column < s.rows; column += s.panel)
         {
-            multiply_by_panel<Bfloat16Loop>(PairProduct{h.q + first * h.step, h.step, 2, k + column * h.width, 2 * s.panel, scores + column, s.scores, count, h.width, false}, s.panel / s.lanes);
+            multiply_bfloat16(PairProduct{h.q + first * h.step, h.step, 2, k + column * h.width, 2 * s.panel, scores + column, s.scores, count, h.width, false}, s.panel / s.lanes);
         }
         float inverse[QueryRows];
         for (int64_t row = 0; row < count; row++)
@@ -73,7 +73,7 @@ DIFFRACT_AVX512_BF16 inline void attend_pairs(const Head<uint16_t>& h, float* sc
         }
         for (int64_t column = 0; column < s.width; column += s.panel)
         {
-            multiply_by_panel<Bfloat16Loop>(PairProduct{weights, s.rows, 2, v + 2 * column, 2 * s.width, out + column, s.width, count, (h.tokens + 1) / 2 * 2, false}, std::min(s.panel, s.width - column) / s.lanes);
+            multiply_bfloat16(PairProduct{weights, s.rows, 2, v + 2 * column, 2 * s.width, out + column, s.width, count, (h.tokens + 1) / 2 * 2, false}, std::min(s.panel, s.width - column) / s.lanes);
         }
         write_rows(out, s.width, first, count, h.width, inverse, h.out, h.out_step);
     }

@@ -46,21 +46,17 @@ DIFFRACT_STEPS(avx512, DIFFRACT_AVX512, Floats16, 64)
 DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8, 16)
 
 #ifdef DIFFRACT_PAIRS
-DIFFRACT_AVX512_BF16 void multiply_bfloat16(const PairProduct& p, int64_t vectors) { multiply_by_panel<Bfloat16Loop>(p, vectors); }
 DIFFRACT_AVX512 void fill_pairs(const PanelStep<uint16_t>& s, uint16_t* to) { fill_pair_panel(s, to); }
 DIFFRACT_AVX512 void interleave(const uint16_t* from, int64_t rows, int64_t columns, uint16_t* to) { pair_rows(from, rows, columns, to); }
 #else
-void multiply_bfloat16(const PairProduct&, int64_t) {}
 void fill_pairs(const PanelStep<uint16_t>&, uint16_t*) {}
 void interleave(const uint16_t*, int64_t, int64_t, uint16_t*) {}
 #endif
 
 #ifdef DIFFRACT_FLOAT16
-DIFFRACT_AVX512_FP16 void multiply_float16(const PairProduct& p, int64_t vectors) { multiply_by_panel<Float16Loop>(p, vectors); }
 DIFFRACT_AVX512 void to_float16(const uint16_t* from, int64_t rows, int64_t columns, uint16_t* to, float* inverse) { scale_rows(from, rows, columns, to, inverse); }
 DIFFRACT_AVX512 void interleave_float16(const uint16_t* from, int64_t rows, int64_t columns, const float* scale, uint16_t* to) { scale_row_pairs(from, rows, columns, scale, to); }
 #else
-void multiply_float16(const PairProduct&, int64_t) {}
 void to_float16(const uint16_t*, int64_t, int64_t, uint16_t*, float*) {}
 void interleave_float16(const uint16_t*, int64_t, int64_t, const float*, uint16_t*) {}
 #endif
@@ -73,8 +69,8 @@ int64_t parts(int64_t count, int64_t size) { return (count + size - 1) / size; }
 template <typename T>
 T* data(const at::Tensor& x) { return static_cast<T*>(x.data_ptr()); }
 
-// Whether it is the fastest way here.
-bool linear_serves(int64_t in, int64_t out, bool bfloat16) { return steps && in > 0 && out > 0 && in % 16 == 0 && out % 16 == 0 && !(bfloat16 && multiplies_matrices()); }
+// Whether these kernels have such a layer.
+bool linear_serves(int64_t in, int64_t out) { return steps && in > 0 && out > 0 && in % 16 == 0 && out % 16 == 0; }
 
 // weight (out, in, then ones) -> panels (panels, in, 64), or (panels, in / 2, 64, 2) for factors of 16 bits, which are for bfloat16 weights; those that float16 would not hold well are
 // packed in float32 all the same. Transposed: of the weights that make dx from dy.
@@ -192,7 +188,7 @@ at::Tensor weight_gradient(const at::Tensor& input, const at::Tensor& gradient)
     return factors == at::kHalf ? dw.mul_(of_dy.inverse.unsqueeze(1)).mul_(of_x.inverse) : dw;
 }
 #else
-bool linear_serves(int64_t, int64_t, bool) { return false; }
+bool linear_serves(int64_t, int64_t) { return false; }
 at::Tensor linear_weights(const at::Tensor&, bool, at::ScalarType) { TORCH_CHECK(false, "this build has no vector kernels"); }
 at::Tensor multiply(const at::Tensor&, const at::Tensor&, int64_t, const at::Tensor&) { TORCH_CHECK(false, "this build has no vector kernels"); }
 at::Tensor weight_gradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(false, "this build has no vector kernels"); }
@@ -200,7 +196,7 @@ at::Tensor weight_gradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(f
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor& bias, const MaybeTensor& packed, const MaybeTensor&)
 {
-    TORCH_CHECK(weight.dim() >= 2 && x.dim() >= 1 && x.size(-1) == weight.size(1) && x.scalar_type() == weight.scalar_type() && linear_serves(weight.size(1), weight.size(0), x.scalar_type() == at::kBFloat16), "values ", x.scalar_type(), " ", x.sizes(), " and weights ",
+    TORCH_CHECK(weight.dim() >= 2 && x.dim() >= 1 && x.size(-1) == weight.size(1) && x.scalar_type() == weight.scalar_type() && linear_serves(weight.size(1), weight.size(0)), "values ", x.scalar_type(), " ", x.sizes(), " and weights ",
                 weight.scalar_type(), " ", weight.sizes(), " are not ones that this processor's kernel multiplies");
     const auto b = given(bias) ? bias->to(at::kFloat).contiguous() : at::Tensor();
     TORCH_CHECK(!b.defined() || b.numel() == weight.size(0), "a bias of ", weight.size(0), " values expected, found ", b.sizes());
@@ -249,7 +245,7 @@ TORCH_LIBRARY_FRAGMENT(diffract, library)
 {
     library.def("linear(Tensor x, Tensor weight, Tensor? bias, Tensor? packed, Tensor? packed_transposed) -> Tensor");
     library.def("linear_weights(Tensor weight, bool transposed, ScalarType factors=float) -> Tensor", diffract::linear_weights);
-    library.def("linear_serves(int in_features, int out_features, bool bfloat16) -> bool", diffract::linear_serves);
+    library.def("linear_serves(int in_features, int out_features) -> bool", diffract::linear_serves);
 }
 
 TORCH_LIBRARY_IMPL(diffract, CPU, library) { library.impl("linear", diffract::linear); }

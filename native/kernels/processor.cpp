@@ -1,12 +1,10 @@
 #include "processor.h"
+#include "amx.h"
 #include "vectors.h"
 
 #include <cstdlib>
 #include <cstring>
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 #if defined(__unix__)
 #include <unistd.h>
 #endif
@@ -56,8 +54,9 @@ Factors reduced_factors()
 {
 #ifdef DIFFRACT_PAIRS
     static const Factors best = [] {
-        const bool any = !wanted("avx512") && !wanted("avx2");
-        const bool half = any && !wanted("avx512_bf16") && multiplies(Factors::float16), brain = any && !wanted("avx512_fp16") && multiplies(Factors::bfloat16) && (!__builtin_cpu_is("intel") || wanted("avx512_bf16"));
+        const bool any = !wanted("avx512") && !wanted("avx2"), unit = matrix_unit() != MatrixUnit::none;
+        const bool half = any && !unit && !wanted("avx512_bf16") && multiplies(Factors::float16);
+        const bool brain = any && !wanted("avx512_fp16") && multiplies(Factors::bfloat16) && (unit || wanted("avx512_bf16") || !__builtin_cpu_is("intel"));
         return half ? Factors::float16 : brain ? Factors::bfloat16 : Factors::float32;
     }();
     return best;
@@ -78,14 +77,16 @@ Reach cache_reach()
     return {10 << 20, 10 << 20, 512 << 10, 512 << 10};
 }
 
-bool multiplies_matrices()
+MatrixUnit matrix_unit()
 {
-#if defined(__x86_64__)
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    static const bool has = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1);
-    return has;
-#else
-    return false;
-#endif
+    static const MatrixUnit best = [] {
+        if (!multiplies(Factors::bfloat16)) // its values are written by those instructions
+        {
+            return MatrixUnit::none;
+        }
+        const char* const set = std::getenv("DIFFRACT_KERNELS");
+        return wanted("amx_in_software") ? MatrixUnit::software : !(set && std::strncmp(set, "avx", 3) == 0) && amx_works() ? MatrixUnit::amx : MatrixUnit::none;
+    }();
+    return best;
 }
 } // namespace diffract

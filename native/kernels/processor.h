@@ -25,7 +25,7 @@ enum class Factors
 // Whether it has such products (AVX512_BF16, AVX512_FP16), and this build can use them.
 bool multiplies(Factors factors);
 
-// Those that bfloat16 maps are multiplied by fastest (pair_tile.h has the rates); DIFFRACT_KERNELS=avx512, avx512_bf16 or avx512_fp16 chooses among those it has.
+// Those that bfloat16 maps are multiplied by fastest (pair_tile.h and amx_tile.h have the rates); DIFFRACT_KERNELS=avx512, avx512_bf16 or avx512_fp16 chooses among those it has.
 Factors reduced_factors();
 
 // How far a thread's own second-level cache reaches in a convolution.
@@ -39,6 +39,14 @@ struct Reach
 // Measured on an Intel processor with 2 MB of that cache, whose threads read 30 GB/s from the next, so that large weights pay for larger blocks; and on AMD's Zen 5, which has 1 MB and reads faster.
 Reach cache_reach();
 
-// Whether it multiplies matrices of bfloat16 (AMX-BF16), many times as fast.
-bool multiplies_matrices();
+// What multiplies registers of 16 rows of bfloat16.
+enum class MatrixUnit
+{
+    none,
+    amx,
+    software // a slow one to test with: DIFFRACT_KERNELS=amx_in_software
+};
+
+// None where DIFFRACT_KERNELS names vectors.
+MatrixUnit matrix_unit();
 } // namespace diffract

@@ -69,8 +69,7 @@ struct PairSteps
     void (*gradient_pairs)(const TileStep<uint16_t, uint16_t>&, uint16_t*);
 };
 
-#define DIFFRACT_PAIR_STEPS(VALUE, TARGET, TARGET_OF_LOOP, TYPE) \
-    TARGET_OF_LOOP void multiply_##VALUE(const PairProduct& p, int64_t vectors) { multiply_by_panel<VALUE##Loop>(p, vectors); } \
+#define DIFFRACT_PAIR_STEPS(VALUE, TARGET, MULTIPLY, TYPE) \
     TARGET void weights_f32_##VALUE(const WeightStep<float, uint16_t>& s, int64_t next) { transform_weight_pairs<VALUE>(s, next); } \
     TARGET void weights_bf16_##VALUE(const WeightStep<uint16_t, uint16_t>& s, int64_t next) { transform_weight_pairs<VALUE>(s, next); } \
     TARGET void inputs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) \
@@ -79,13 +78,13 @@ struct PairSteps
     } \
     TARGET void input_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, true>(s, zeros); } \
     TARGET void gradient_pairs_##VALUE(const TileStep<uint16_t, uint16_t>& s, uint16_t* zeros) { transform_tile_pairs<VALUE, false>(s, zeros); } \
-    constexpr PairSteps steps_##VALUE = {TYPE, std::is_same_v<VALUE, Float16>, multiply_##VALUE, weights_f32_##VALUE, weights_bf16_##VALUE, inputs_##VALUE, input_pairs_##VALUE, gradient_pairs_##VALUE};
+    constexpr PairSteps steps_##VALUE = {TYPE, std::is_same_v<VALUE, Float16>, MULTIPLY, weights_f32_##VALUE, weights_bf16_##VALUE, inputs_##VALUE, input_pairs_##VALUE, gradient_pairs_##VALUE};
 
 #ifdef DIFFRACT_PAIRS
-DIFFRACT_PAIR_STEPS(Bfloat16, DIFFRACT_AVX512_BF16, DIFFRACT_AVX512_BF16, at::kBFloat16)
+DIFFRACT_PAIR_STEPS(Bfloat16, DIFFRACT_AVX512_BF16, multiply_bfloat16, at::kBFloat16)
 #endif
 #ifdef DIFFRACT_FLOAT16
-DIFFRACT_PAIR_STEPS(Float16, DIFFRACT_AVX512, DIFFRACT_AVX512_FP16, at::kHalf)
+DIFFRACT_PAIR_STEPS(Float16, DIFFRACT_AVX512, multiply_float16, at::kHalf)
 #endif
 
 // Null: products of float32.

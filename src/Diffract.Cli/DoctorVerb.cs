@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Diffract.Nn;
 using Diffract.Workflows;
 
 namespace Diffract.Cli;
@@ -51,7 +52,7 @@ static class DoctorVerb
         yield return ("BLAS", Blas(engine));
         yield return ("oneDNN", engine is null ? "unknown" : $"{engine.OneDnn ?? "none"}; libtorch's own kernels: {engine.Capability ?? "unknown"}");
         yield return ("threads", $"{engine?.Threads.ToString(CultureInfo.InvariantCulture) ?? "?"} on {machine.Cores} cores{(machine.CoreLimit is { } limit ? string.Create(CultureInfo.InvariantCulture, $", the container grants {limit:0.##}") : "")}");
-        yield return ("processor", $"{machine.Processor}: AVX2 {Yes(machine.Avx2)}, AVX-512 {Yes(machine.Avx512)}, BF16 {Yes(machine.BFloat16)}, AMX {Yes(machine.Amx)}; Diffract's kernels: {machine.KernelPath}{(engine is null ? "" : $", products of {engine.Factors?.ToString().ToLowerInvariant() ?? "oneDNN"} for bfloat16 maps")}");
+        yield return ("processor", $"{machine.Processor}: AVX2 {Yes(machine.Avx2)}, AVX-512 {Yes(machine.Avx512)}, BF16 {Yes(machine.BFloat16)}, AMX {Yes(machine.Amx)}; Diffract's kernels: {machine.KernelPath}{(engine is null ? "" : $", products of {Products(engine, machine)} for bfloat16 maps")}");
         yield return ("CUDA", Cuda(found));
         yield return ("memory", $"{Size(machine.Memory)}, {Size(machine.MemoryAvailable)} available{(machine.MemoryLimit is { } bytes ? $", the container grants {Size(bytes)}" : "")}");
         yield return ("cache", $"{found.CacheFolder}, {Size(found.CacheFree)} free");
@@ -60,6 +61,13 @@ static class DoctorVerb
             yield return ("set by you", string.Join(" ", found.Environment.Select(pair => $"{pair.Key}={pair.Value}")));
         }
     }
+
+    static string Products(EngineFacts engine, Machine machine) => (engine.Factors?.ToString().ToLowerInvariant() ?? "oneDNN") + engine.MatrixUnit switch
+    {
+        MatrixUnit.Amx => " in the matrix unit",
+        MatrixUnit.Software => " in a matrix unit made of software (slow)",
+        _ => machine.Amx ? " (its matrix unit is set aside, or the system refuses it)" : "",
+    };
 
     static string Blas(EngineFacts? engine) => engine is null ? "unknown" : string.Create(CultureInfo.InvariantCulture,
         $"{engine.Blas?.Name ?? "unknown"}{(engine.Blas?.Version is { } version ? " " + version : "")}{(engine.Blas?.Kernel is { } kernel ? $", {kernel} kernels" : "")}; float32: {engine.MatrixRate / 1e9:f0} GFLOP/s a thread");

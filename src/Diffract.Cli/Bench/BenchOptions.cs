@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Diffract.Models;
 using Diffract.Torch;
 using Diffract.Workflows;
 
@@ -69,7 +68,7 @@ sealed class BenchOptions(string config, int batch, int repeat)
     public int Block(ParseResult arguments, int block)
     {
         var config = arguments.GetValue(Config)!;
-        var blocks = new UNetLayout(BenchNets.Config(config)).Blocks.Count;
+        var blocks = BenchNets.Blocks(config);
         return block >= 1 && block <= blocks ? block : throw new ArgumentException($"--block {block}: {config} has blocks 1 to {blocks}");
     }
 

@@ -52,10 +52,13 @@ static class ExtractBench
             {
                 contenders.Add(peer.Contender(Best, "time", [.. told, "--repeat", Peer.Text(Passes(config)), "--dtype", "bfloat16", "--channels-last"]));
             }
-            contenders.Add(peer.Contender(Full, "time", [.. told, "--repeat", Peer.Text(Passes(config)), "--full"]));
             ratios.AddRange(precisions.Select(precision => ($"Diffract {precision}", precision == "bf16" ? Best : Stopped)));
             ratios.AddRange(Peer.AcrossPrecisions(precisions));
-            ratios.AddRange(precisions.Select(precision => ($"Diffract {precision}", Full)));
+            if (block < BenchNets.Blocks(config))
+            {
+                contenders.Add(peer.Contender(Full, "time", [.. told, "--repeat", Peer.Text(Passes(config)), "--full"]));
+                ratios.AddRange(precisions.Select(precision => ($"Diffract {precision}", Full)));
+            }
         }
         return new(config == "full256" ? "extract" : $"extract-{config}", $"{config}: the pass to block {block}, batch {arguments.GetValue(common.Batch)}", contenders, ratios);
     }

@@ -54,7 +54,7 @@ static class ProfileBench
         return new Roofline
         {
             Title = title, Bandwidth = MatrixRate.MeasureMemory(),
-            Ceilings = [new("float32 products", peak), new("by Winograd F(4x4, 3x3)", 4 * peak), .. isBFloat16 && Kernels.FactorsOfBFloat16 != Torch.DType.Float32 ? [new("by Winograd, products of 16 bits", 8 * peak)] : (RooflineCeiling[])[]],
+            Ceilings = [new("float32 products", peak), new("by Winograd F(4x4, 3x3)", 4 * peak), .. isBFloat16 && Kernels.FactorsOfBFloat16 != Torch.DType.Float32 && Kernels.MatrixUnit == MatrixUnit.None ? [new("by Winograd, products of 16 bits", 8 * peak)] : (RooflineCeiling[])[]],
             Points = [.. profile.Blocks.Select(b => new RooflinePoint(b.Block.ToString(CultureInfo.InvariantCulture), b.Intensity, b.Rate))],
         }.Draw();
     }

@@ -19,7 +19,7 @@ public static class Kernels
     // Float32 with gradients stays with ATen's direct convolution, whose rounding errors are a third.
     internal static bool Conv3x3(Tensor x, Tensor weight, long inChannels, long outChannels) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && HasConv3x3.Value
         && (x.DType == DType.BFloat16 || (x.DType == DType.Float32 && !Recomputation.GradientsFollow && !weight.RequiresGrad))
-        && Dispatcher.CallNumber("diffract::conv3x3_serves", inChannels, outChannels, x.DType == DType.BFloat16) != 0;
+        && Dispatcher.CallNumber("diffract::conv3x3_serves", inChannels, outChannels) != 0;
 
     static readonly Lazy<bool> HasLinear = new(() => Torch.Torch.HasOperator("diffract::linear"));
 
@@ -27,15 +27,18 @@ public static class Kernels
     internal const long RowsWorthPacking = 128;
 
     internal static bool Linear(Tensor x, Tensor weight) => Enabled && x.Device.IsCpu && x.DType is DType.Float32 or DType.BFloat16 && HasLinear.Value
-        && Dispatcher.CallNumber("diffract::linear_serves", weight.Size(1), weight.Size(0), x.DType == DType.BFloat16) != 0;
+        && Dispatcher.CallNumber("diffract::linear_serves", weight.Size(1), weight.Size(0)) != 0;
 
     static readonly Lazy<DType> Reduced = new(() => HasConv3x3.Value ? (DType)Dispatcher.CallNumber("diffract::conv3x3_factors", true) : DType.Float32);
 
     /// <summary>What the project's own kernels multiply for bfloat16 maps: what this processor does fastest, bfloat16 or float16 (twice as fast as float32), or float32.</summary>
     public static DType FactorsOfBFloat16 => Reduced.Value;
 
-    /// <summary>Whether they serve bfloat16 maps: not where the processor multiplies matrices (AMX), which ATen's operators use.</summary>
-    public static bool ServesBFloat16 => Enabled && HasConv3x3.Value && Dispatcher.CallNumber("diffract::conv3x3_serves", 16, 16, true) != 0;
+    /// <summary>Whether they serve at all: not on processors without AVX2.</summary>
+    public static bool Serve => Enabled && HasConv3x3.Value && Dispatcher.CallNumber("diffract::conv3x3_serves", 16, 16) != 0;
+
+    /// <summary>What multiplies matrices of bfloat16 for them: the processor's unit, or, to test with, software.</summary>
+    public static MatrixUnit MatrixUnit => Enabled && HasConv3x3.Value ? (MatrixUnit)Dispatcher.CallNumber("diffract::matrix_unit") : MatrixUnit.None;
 
     // What the products of this map are made of, and so the weights that are kept for them.
     internal static DType Factors(Tensor x) => x.DType == DType.BFloat16 ? Reduced.Value : DType.Float32;

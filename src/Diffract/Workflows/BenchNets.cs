@@ -17,6 +17,9 @@ public static class BenchNets
     /// <summary>As <see cref="Config"/>, with the noise schedule that the checkpoint or configuration names; "linear" for a name.</summary>
     public static (UNetConfig Config, string Schedule) Net(string name) => !File.Exists(name) ? (Named(name), "linear") : name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? Flags(name) : Shape(name);
 
+    /// <summary>How many blocks it has.</summary>
+    public static int Blocks(string name) => new UNetLayout(Config(name)).Blocks.Count;
+
     static UNetConfig Named(string name) => name switch
     {
         "full256" => new(),

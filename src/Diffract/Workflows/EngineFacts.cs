@@ -16,10 +16,11 @@ namespace Diffract.Workflows;
 /// <param name="CudaDevices">Devices that this libtorch sees.</param>
 /// <param name="MatrixRate">float32 operations a second on one thread, measured.</param>
 /// <param name="Factors">Of the products that the project's own kernels make for bfloat16 maps; null where ATen's operators serve those.</param>
+/// <param name="MatrixUnit">What those products run in.</param>
 /// <param name="PictureLibrary">torchvision's library of picture operators; null where it cannot be used.</param>
 /// <param name="PictureError">Why it cannot.</param>
 public sealed partial record EngineFacts(string Version, string? Path, string? Shim, string? Capability, string? OneDnn, BlasLibrary? Blas, int Threads, int CudaDevices, double MatrixRate,
-    DType? Factors, string? PictureLibrary, string? PictureError)
+    DType? Factors, MatrixUnit MatrixUnit, string? PictureLibrary, string? PictureError)
 {
     /// <exception cref="TorchException">libtorch cannot be loaded.</exception>
     public static EngineFacts Read()
@@ -37,7 +38,7 @@ public sealed partial record EngineFacts(string Version, string? Path, string? S
             pictureError = exception.Message;
         }
         return new(version, LoadedLibraries.Find("libtorch_cpu."), NativeLibraries.ShimPath, First(CapabilityLine(), build), First(OneDnnLine(), build), BlasLibrary.Find(),
-            Torch.Torch.Threads, Torch.Torch.CudaDevices, rate, Kernels.ServesBFloat16 ? Kernels.FactorsOfBFloat16 : null, PictureOperators.LibraryPath, pictureError);
+            Torch.Torch.Threads, Torch.Torch.CudaDevices, rate, Kernels.Serve ? Kernels.FactorsOfBFloat16 : null, Kernels.MatrixUnit, PictureOperators.LibraryPath, pictureError);
     }
 
     /// <summary>libtorch, BLAS and oneDNN in one line.</summary>

@@ -14,7 +14,7 @@ static class FinishedHead
     /// <summary>The earlier result, where it is what is asked for; null where there is none, or its weights are gone: then it is trained anew in its place.</summary>
     /// <param name="train">Rows of the training pictures.</param> <param name="test">Likewise.</param>
     /// <exception cref="TrainException">It is another one, or that cannot be told; the message says what differs.</exception>
-    public static HeadResult? Find(HeadSource source, TrainHeadRequest request, HeadConfig head, int[] train, int[] test, string folder)
+    public static HeadResult? Find(HeadSource source, TrainHeadRequest request, HeadConfig head, int[] train, int[] test, string folder, Action<Progress>? report, CancellationToken cancellation)
     {
         var file = Path.Combine(folder, TrainHead.ResultFile);
         if (!File.Exists(file))
@@ -34,7 +34,7 @@ static class FinishedHead
         {
             throw new TrainException($"{file} is a finished result, {(earlier.TrainSha256 is null ? "and an earlier version did not keep which pictures it saw" : $"without {earlier.Unreadable.Count:n0} of the pictures, which could not be read")}: whether it is what is asked for cannot be told. Choose another --out, or delete it.");
         }
-        return (Sha256(source, train), Sha256(source, test)) == (earlier.TrainSha256, earlier.TestSha256) ? earlier with { AlreadyThere = true }
+        return (Sha256(source, train, report, cancellation), Sha256(source, test, report, cancellation)) == (earlier.TrainSha256, earlier.TestSha256) ? earlier with { AlreadyThere = true }
             : throw new TrainException($"{file} is a finished result of the same files with other contents: pictures have changed since. Choose another --out, or delete it.");
     }
 
@@ -93,11 +93,11 @@ static class FinishedHead
         && (earlier.Features["tuning"] is null || File.Exists(Path.Combine(folder, BackboneTuning.ModelFile)));
 
     // Null where pictures cannot be read.
-    static string? Sha256(HeadSource source, int[] rows)
+    static string? Sha256(HeadSource source, int[] rows, Action<Progress>? report, CancellationToken cancellation)
     {
         try
         {
-            return TrainingPictures.Of(source, rows).Sha256;
+            return TrainingPictures.Of(source, rows, report, cancellation).Sha256;
         }
         catch (PictureException)
         {

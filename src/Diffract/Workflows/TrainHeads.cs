@@ -30,7 +30,7 @@ public static class TrainHeads
         var results = new Dictionary<string, HeadResult>();
         foreach (var (pass, (name, request, inputs)) in passes.SelectMany(pass => pass.Heads.Select(head => (pass, head))))
         {
-            if (FinishedHead.Find(source, request, inputs.Head, train[pass], test, Path.Combine(folder, name)) is { } finished) { results[name] = finished; }
+            if (FinishedHead.Find(source, request, inputs.Head, train[pass], test, Path.Combine(folder, name), report, cancellation) is { } finished) { results[name] = finished; }
         }
         OutputFolder.Make(folder);
         foreach (var (index, pass) in passes.Index().Where(pass => !pass.Item.Heads.All(head => results.ContainsKey(head.Name))))

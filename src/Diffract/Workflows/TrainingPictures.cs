@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using Diffract.Data;
 using Diffract.Torch;
 
@@ -14,12 +15,24 @@ public sealed record TrainingPictures(IReadOnlyList<ContentHash> Pictures, IRead
     /// <summary>As <see cref="PictureOutcomes.TestSha256"/>.</summary>
     public string Sha256 => PictureOutcomes.Sha256(Pictures.Zip(Labels));
 
-    /// <summary>Of rows of a source; pictures that cannot be read had no part in the training.</summary>
-    public static TrainingPictures Of(HeadSource source, IReadOnlyList<int> rows)
+    /// <summary>Of rows of a source; pictures that cannot be read had no part in the training. Files that have not been read yet are read for it.</summary>
+    /// <param name="report">Called where it takes longer than a second.</param>
+    public static TrainingPictures Of(HeadSource source, IReadOnlyList<int> rows, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         var unreadable = source.Failures.Select(failure => failure.Path).ToHashSet();
         int[] read = [.. unreadable.Count == 0 ? rows : rows.Where(row => !unreadable.Contains(source.Files[row]))];
-        return new([.. read.Select(source.HashOf)], [.. read.Select(row => source.Labels[row])]);
+        var (clock, meter) = (Stopwatch.StartNew(), new ProgressMeter("look at the pictures' contents", "pictures", 0, read.Length, report));
+        var hashes = new ContentHash[read.Length];
+        for (var i = 0; i < read.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            hashes[i] = source.HashOf(read[i]);
+            if (i % 64 == 63 && clock.Elapsed.TotalSeconds > 1)
+            {
+                meter.Report(i + 1);
+            }
+        }
+        return new(hashes, [.. read.Select(row => source.Labels[row])]);
     }
 
     /// <summary>The test pictures that are among these, byte for byte.</summary>

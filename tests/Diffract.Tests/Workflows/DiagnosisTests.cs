@@ -1,3 +1,4 @@
+using Diffract.Nn;
 using Diffract.Torch;
 using Diffract.Workflows;
 
@@ -8,7 +9,7 @@ public class DiagnosisTests
     static readonly HashSet<string> Avx512 = ["avx2", "fma", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"];
     static readonly Machine Server = new("Some processor", Avx512, Cores: 8, CoreLimit: null, Memory: 32L << 30, MemoryAvailable: 30L << 30, MemoryLimit: null);
     static readonly BlasLibrary OpenBlas = new("OpenBLAS", "0.3.21", "SkylakeX", OwnThreads: false, "/lib/libopenblas.so.0");
-    static readonly EngineFacts Engine = new("1.13.0", "/lib/libtorch_cpu.so", "/here/libdiffract_native.so", "AVX512", "2.6.3", OpenBlas, Threads: 8, CudaDevices: 0, MatrixRate: 2e11, DType.BFloat16, "/tv/image.so", null);
+    static readonly EngineFacts Engine = new("1.13.0", "/lib/libtorch_cpu.so", "/here/libdiffract_native.so", "AVX512", "2.6.3", OpenBlas, Threads: 8, CudaDevices: 0, MatrixRate: 2e11, DType.BFloat16, MatrixUnit.None, "/tv/image.so", null);
     static readonly Diagnosis Sound = new() { Machine = Server, Engine = Engine, CacheFree = 50L << 30 };
 
     [Fact]
