@@ -7,11 +7,6 @@ namespace Diffract.Torch;
 /// <remarks>Chen et al. 2016, "Training deep nets with sublinear memory cost".</remarks>
 public static unsafe class Recomputation
 {
-    [ThreadStatic] static bool s_unrecorded;
-
-    /// <summary>Whether what is computed now gets gradients: recorded, or in a part that will be computed once more. Both passes of such a part must compute alike.</summary>
-    public static bool GradientsFollow => GradMode.IsOn || s_unrecorded;
-
     /// <summary>What <paramref name="forward"/> makes of the inputs, without a record of how.</summary>
     /// <param name="forward">A pure function of the inputs and of leaves that live on, such as a model's parameters; called again in the backward pass. Where a parameter
     /// requires a gradient it gets one, provided that an input requires one too.</param>
@@ -41,16 +36,7 @@ public static unsafe class Recomputation
     static Tensor Unrecorded(Func<Tensor[], Tensor> forward, Tensor[] inputs)
     {
         using var off = GradMode.Off();
-        var outer = s_unrecorded;
-        s_unrecorded = true;
-        try
-        {
-            return forward(inputs);
-        }
-        finally
-        {
-            s_unrecorded = outer;
-        }
+        return forward(inputs);
     }
 
     // Called by libtorch in the backward pass, where nothing may be thrown through it.

@@ -11,17 +11,20 @@ public static class Kernels
     public static bool Enabled { get; set; } = Environment.GetEnvironmentVariable("DIFFRACT_KERNELS") != "0";
 
     /// <summary>Bytes that one model may spend on weights in the forms its kernels read (16 for each weight of a 3x3 convolution, 4 of a linear layer, or half of that for products of 16 bits; the first blocks' first); those beyond
-    /// run in ATen. A quarter of the memory at first. Weights that are trained are packed in each pass, and not kept.</summary>
+    /// are put into that form in each pass, or, for small maps, run in ATen. A quarter of the memory at first. Weights that are trained are packed in each pass, and not kept.</summary>
     public static long PackedMemory { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
 
     static readonly Lazy<bool> HasConv3x3 = new(() => Torch.Torch.HasOperator("diffract::conv3x3"));
 
-    // Float32 with gradients stays with ATen's direct convolution, whose rounding errors are a third.
+    // Float32 weights that are trained stay with ATen's direct convolution, whose rounding errors are a third.
     internal static bool Conv3x3(Tensor x, Tensor weight, long inChannels, long outChannels) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && HasConv3x3.Value
-        && (x.DType == DType.BFloat16 || (x.DType == DType.Float32 && !Recomputation.GradientsFollow && !weight.RequiresGrad))
+        && (x.DType == DType.BFloat16 || (x.DType == DType.Float32 && !weight.RequiresGrad))
         && Dispatcher.CallNumber("diffract::conv3x3_serves", inChannels, outChannels) != 0;
 
     static readonly Lazy<bool> HasLinear = new(() => Torch.Torch.HasOperator("diffract::linear"));
+
+    // Packing a convolution's weights for one map alone writes 144 bytes for each pair of channels; from about as many pixels on it costs less than it saves.
+    internal const long PixelsWorthPacking = 1024;
 
     // Fewer rows than these cost less in ATen than the packing of weights that are trained.
     internal const long RowsWorthPacking = 128;

@@ -44,14 +44,15 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
         return Aten.Conv2d(x, _weight.To(x.DType), _bias?.To(x.DType), stride, _padding, groups);
     }
 
-    // The project's own kernel, on weights packed once; trained ones are packed in each pass. Null: too large to be kept.
+    // The project's own kernel, on weights packed once; trained ones, and those that no memory is left to keep, are packed in each pass. Null: for so small a map that takes longer than ATen's convolution.
     Tensor? Winograd(Tensor x)
     {
         using var scope = new TensorScope();
-        var trained = _weight.RequiresGrad;
+        var (trained, back) = (_weight.RequiresGrad, GradMode.IsOn && x.RequiresGrad);
         var packed = trained ? null : p.Store.Packed.Of(_weight, transposed: false, Kernels.Factors(x));
-        var transposed = !trained && packed is not null && GradMode.IsOn ? p.Store.Packed.Of(_weight, transposed: true, Kernels.Factors(x)) : null;
-        return trained || packed is not null ? scope.Return(Dispatcher.Call("diffract::conv3x3", x, _weight, _bias, packed, transposed)) : null;
+        var transposed = trained || !back ? null : p.Store.Packed.Of(_weight, transposed: true, Kernels.Factors(x));
+        var kept = packed is not null && (!back || transposed is not null);
+        return trained || kept || x.Size(0) * x.Size(2) * x.Size(3) >= Kernels.PixelsWorthPacking ? scope.Return(Dispatcher.Call("diffract::conv3x3", x, _weight, _bias, packed, transposed)) : null;
     }
 }
 

@@ -31,6 +31,39 @@ public sealed class PackedWeightsTests
         }
     }
 
+    [Theory]
+    [InlineData(32, 0.0)]                                                                  // packed in each pass: the same sums
+    [InlineData(16, 1e-5)]                                                                 // by ATen
+    public void Weights_that_are_not_kept_give_the_same_result_and_gradient(int side, double tolerance)
+    {
+        using var scope = new TensorScope();
+        var before = Kernels.PackedMemory;
+        float[][] Run(long limit)
+        {
+            Kernels.PackedMemory = limit;
+            using var store = ParameterStore.New();
+            Torch.Torch.ManualSeed(3);
+            var (layer, x) = (new Conv2d(store.Root, 32, 16, 3), Aten.Randn([1, 32, side, side]));
+            foreach (var parameter in store.Parameters.Values) { parameter.RequiresGrad = false; }
+            x.RequiresGrad = true;
+            var y = layer.Forward(x);
+            (y * y).Sum().Backward();
+            Assert.Equal(limit > 0 && Kernels.Serve, store.PackedBytes > 0);
+            return [y.Detach().ToArray<float>(), x.Grad!.ToArray<float>()];
+        }
+        try
+        {
+            foreach (var (want, got) in Run(long.MaxValue).Zip(Run(0)))
+            {
+                Assert.Equal(want, got, (a, b) => Math.Abs(a - b) <= tolerance * (1 + Math.Abs(a)));
+            }
+        }
+        finally
+        {
+            Kernels.PackedMemory = before;
+        }
+    }
+
     static (float[] Result, long PackedBytes) TwoLayers(Tensor x)
     {
         using var scope = new TensorScope();
