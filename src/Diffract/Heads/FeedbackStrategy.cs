@@ -86,7 +86,7 @@ public abstract record FeedbackStrategy
     }
 
     /// <summary>The blocks of <see cref="Windowed"/>, all fed to one encoder block.</summary>
-    /// <param name="Encoder">That block; null: the mirror of the last of them, which is block 14 of the 256x256 net's 37. Neither paper nor code says which.</param>
+    /// <param name="Encoder">That block; null: of their mirrors the first of those with most channels, which is block 14 of the 256x256 net's 37. Neither paper nor code says which.</param>
     public sealed record MultiScale(int? Encoder = null) : FeedbackStrategy
     {
         public override string Name => Encoder is { } to ? $"multi-scale:{to}" : "multi-scale";
@@ -94,7 +94,7 @@ public abstract record FeedbackStrategy
         public override FeedbackPlan On(UNetLayout layout)
         {
             var (blocks, notes) = FirstFive(layout);
-            var to = Encoder ?? Mirror(layout, blocks[^1]);
+            var to = Encoder ?? blocks.Select(b => layout.Blocks[Mirror(layout, b) - 1]).OrderByDescending(block => block.OutChannels).ThenBy(block => block.Number).First().Number;
             return new FeedbackPlan([.. blocks.Select(b => new FeedbackPair(b, to))],
                 Encoder is null ? [.. notes, $"block {to} takes all of them: which one does is not published, and multi-scale:BLOCK names another"] : notes).Checked(layout);
         }

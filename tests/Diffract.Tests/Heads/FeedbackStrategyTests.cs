@@ -26,6 +26,15 @@ public class FeedbackStrategyTests
         Assert.Equal(plan.Pairs, FeedbackStrategy.Parse(strategy.Name).On(Net256).Pairs);
     }
 
+    // Channels 128 128 64 64 64 in the mirrors 9 to 5 of the first five decoder blocks.
+    [Fact]
+    public void Multi_scale_feeds_the_first_of_the_widest_blocks()
+    {
+        var layout = new UNetLayout(new() { ImageSize = 32, ModelChannels = 32, ChannelMult = [1, 2, 4], AttentionFactors = new HashSet<int> { 4 }, NumHeadChannels = 32 });
+
+        Assert.Equal("11-8 12-8 13-8 14-8 15-8", string.Join(' ', FeedbackStrategy.Parse("multi-scale").On(layout).Pairs));
+    }
+
     [Theory]
     [InlineData("bottleneck", "5-3 7-1", "number 1 of each")]
     [InlineData("windowed", "5-3 6-2 7-1 8-0", "4 blocks, not 5")]
