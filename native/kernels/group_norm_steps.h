@@ -50,6 +50,13 @@ DIFFRACT_INLINE void apply_rows(const T* __restrict x, T* __restrict y, int64_t 
     }
 }
 
+// Of SiLU where gate is 1, of the straight line where it is 0.
+DIFFRACT_INLINE float slope_of(float z, float gate)
+{
+    const float s = sigmoid(z);
+    return s * (1.0f + z * (1.0f - s)) * gate + (1.0f - gate);
+}
+
 // dz = dy * silu'(z); sums over some rows of dz and dz * x, for each channel.
 template <typename T>
 DIFFRACT_INLINE void gradient_sums(const T* __restrict dy, const T* __restrict x, int64_t rows, int64_t c, const float* __restrict factor, const float* __restrict offset, const float* __restrict mean, bool silu, float* __restrict sum, float* __restrict product)
@@ -58,16 +65,14 @@ DIFFRACT_INLINE void gradient_sums(const T* __restrict dy, const T* __restrict x
     {
         sum[i] = product[i] = 0;
     }
-    const float gate = silu ? 1.0f : 0.0f, straight = 1.0f - gate; // a choice without a branch
+    const float gate = silu ? 1.0f : 0.0f; // a choice without a branch
     for (int64_t row = 0; row < rows; row++, x += c, dy += c)
     {
 #pragma GCC ivdep
         for (int64_t i = 0; i < c; i++)
         {
             float v = load(x + i) - mean[i];
-            float z = v * factor[i] + offset[i];
-            float s = sigmoid(z);
-            float dz = load(dy + i) * (s * (1.0f + z * (1.0f - s)) * gate + straight);
+            float dz = load(dy + i) * slope_of(v * factor[i] + offset[i], gate);
             sum[i] += dz;
             product[i] += dz * v;
         }
@@ -78,16 +83,14 @@ DIFFRACT_INLINE void gradient_sums(const T* __restrict dy, const T* __restrict x
 template <typename T>
 DIFFRACT_INLINE void gradient_rows(const T* __restrict dy, const T* __restrict x, T* __restrict dx, int64_t rows, int64_t c, const float* __restrict factor, const float* __restrict offset, const float* __restrict mean, const float* __restrict constant, const float* __restrict slope, bool silu)
 {
-    const float gate = silu ? 1.0f : 0.0f, straight = 1.0f - gate; // a choice without a branch
+    const float gate = silu ? 1.0f : 0.0f; // a choice without a branch
     for (int64_t row = 0; row < rows; row++, x += c, dy += c, dx += c)
     {
 #pragma GCC ivdep
         for (int64_t i = 0; i < c; i++)
         {
             float v = load(x + i) - mean[i];
-            float z = v * factor[i] + offset[i];
-            float s = sigmoid(z);
-            float dz = load(dy + i) * (s * (1.0f + z * (1.0f - s)) * gate + straight);
+            float dz = load(dy + i) * slope_of(v * factor[i] + offset[i], gate);
             store(dx + i, dz * factor[i] - constant[i] - slope[i] * v);
         }
     }
