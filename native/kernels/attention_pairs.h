@@ -41,6 +41,25 @@ DIFFRACT_INLINE void read_value_pairs(const uint16_t* from, int64_t step, const 
     }
 }
 
+// weights[i] = exp(scale * scores[i] - shift), zeros beyond the tokens; their sum before they are rounded. 2^-126 stands for whatever is smaller.
+DIFFRACT_AVX512_BF16 inline float weigh(const float* scores, float scale, float shift, const HeadSizes<Floats16>& s, uint16_t* weights)
+{
+    Floats16 sum = {};
+    for (int64_t i = 0; i < s.rows; i += s.lanes)
+    {
+        Floats16 value;
+        load(value, scores + i);
+        value = power_of_two(value * (scale * Log2E) - shift * Log2E);
+        if (i + s.lanes > s.tokens)
+        {
+            value = (Floats16)_mm512_maskz_mov_ps(static_cast<__mmask16>((1u << std::max<int64_t>(s.tokens - i, 0)) - 1), (__m512)value);
+        }
+        sum += value;
+        store(reinterpret_cast<Bfloat16*>(weights + i), value);
+    }
+    return _mm512_reduce_add_ps((__m512)sum);
+}
+
 // out = softmax(q k^T / sqrt(width)) v; width is even. Takes less scratch than HeadSizes::forward().
 DIFFRACT_AVX512_BF16 inline void attend_pairs(const Head<uint16_t>& h, float* scratch)
 {
@@ -60,14 +79,8 @@ DIFFRACT_AVX512_BF16 inline void attend_pairs(const Head<uint16_t>& h, float* sc
         float inverse[QueryRows];
         for (int64_t row = 0; row < count; row++)
         {
-            float* const values = scores + row * s.scores;
-            const float most = scale * largest<Floats16>(values, s), sum = exponentials<Floats16>(values, scale, most, s);
-            for (int64_t i = 0; i < s.rows; i += s.lanes)
-            {
-                Floats16 value;
-                load(value, values + i);
-                store(reinterpret_cast<Bfloat16*>(weights + row * s.rows + i), value);
-            }
+            const float* const values = scores + row * s.scores;
+            const float most = scale * largest<Floats16>(values, s), sum = weigh(values, scale, most, s, weights + row * s.rows);
             inverse[row] = 1 / sum;
             h.log_sums[first + row] = most + std::log(sum);
         }

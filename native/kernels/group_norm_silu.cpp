@@ -52,11 +52,31 @@ bool fits_wide(int64_t c)
 #ifdef DIFFRACT_VECTORS
 DIFFRACT_AVX512 void sum_wide(const float* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { sum_whole<Floats16>(x, rows, c, pivot, sum, squares); }
 DIFFRACT_AVX512 void sum_wide(const uint16_t* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { sum_whole<Floats16>(x, rows, c, pivot, sum, squares); }
+
+using Silu = void(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean);
+using GradientRows = void(const uint16_t* dy, const uint16_t* x, uint16_t* dx, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, const float* constant, const float* slope);
+DIFFRACT_AVX512 void silu_avx512(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean) { silu_whole(x, y, rows, c, factor, offset, mean); }
+DIFFRACT_AVX512 void gradient_rows_avx512(const uint16_t* dy, const uint16_t* x, uint16_t* dx, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, const float* constant, const float* slope)
+{
+    gradient_rows_whole(dy, x, dx, rows, c, factor, offset, mean, constant, slope);
+}
+#ifdef DIFFRACT_PAIRS
+DIFFRACT_AVX512_BF16 void silu_avx512_bf16(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean) { silu_whole(x, reinterpret_cast<Bfloat16*>(y), rows, c, factor, offset, mean); }
+DIFFRACT_AVX512_BF16 void gradient_rows_avx512_bf16(const uint16_t* dy, const uint16_t* x, uint16_t* dx, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, const float* constant, const float* slope)
+{
+    gradient_rows_whole(dy, x, reinterpret_cast<Bfloat16*>(dx), rows, c, factor, offset, mean, constant, slope);
+}
+Silu* const silu_wide = multiplies(Factors::bfloat16) ? silu_avx512_bf16 : silu_avx512;
+GradientRows* const gradient_rows_wide = multiplies(Factors::bfloat16) ? gradient_rows_avx512_bf16 : gradient_rows_avx512;
+#else
+Silu* const silu_wide = silu_avx512;
+GradientRows* const gradient_rows_wide = gradient_rows_avx512;
+#endif
 #else
 void sum_wide(...) {}
-void silu_whole(...) {}
+void silu_wide(...) {}
 void gradient_sums_whole(...) {}
-void gradient_rows_whole(...) {}
+void gradient_rows_wide(...) {}
 #endif
 
 void sums_of(const float* x, int64_t rows, int64_t c, const float* pivot, float* sum, float* squares) { fits_wide(c) ? sum_wide(x, rows, c, pivot, sum, squares) : sum_f32(x, rows, c, pivot, sum, squares); }
@@ -65,7 +85,7 @@ void sums_of(const uint16_t* x, int64_t rows, int64_t c, const float* pivot, flo
 void modulate(const float* x, float* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, bool silu) { apply_f32(x, y, rows, c, factor, offset, mean, silu); }
 void modulate(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, bool silu)
 {
-    silu && fits_wide(c) ? silu_whole(x, y, rows, c, factor, offset, mean) : apply_bf16(x, y, rows, c, factor, offset, mean, silu);
+    silu && fits_wide(c) ? silu_wide(x, y, rows, c, factor, offset, mean) : apply_bf16(x, y, rows, c, factor, offset, mean, silu);
 }
 
 void gradient_sums_of(const float* dy, const float* x, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, bool silu, float* sum, float* product)
@@ -83,7 +103,7 @@ void gradient_rows_of(const float* dy, const float* x, float* dx, int64_t rows, 
 }
 void gradient_rows_of(const uint16_t* dy, const uint16_t* x, uint16_t* dx, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, const float* constant, const float* slope, bool silu)
 {
-    silu && fits_wide(c) ? gradient_rows_whole(dy, x, dx, rows, c, factor, offset, mean, constant, slope) : gradient_rows_bf16(dy, x, dx, rows, c, factor, offset, mean, constant, slope, silu);
+    silu && fits_wide(c) ? gradient_rows_wide(dy, x, dx, rows, c, factor, offset, mean, constant, slope) : gradient_rows_bf16(dy, x, dx, rows, c, factor, offset, mean, constant, slope, silu);
 }
 
 // Visits the chunks of rows of all pictures, in parallel: body(picture, chunk, first row, rows).

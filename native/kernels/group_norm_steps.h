@@ -1,7 +1,7 @@
 // What group_norm_silu.cpp does with some rows of a map: loops for every processor and number of channels, which the compiler turns into vector code, then those that AVX-512 has for
 // whole vectors of channels.
 #pragma once
-#include "vectors.h"
+#include "halves.h"
 
 namespace diffract
 {
@@ -98,12 +98,6 @@ DIFFRACT_INLINE void gradient_rows(const T* __restrict dy, const T* __restrict x
 } // namespace diffract
 
 #ifdef DIFFRACT_VECTORS
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized" // of the compiler's own header: its undefined vectors are meant
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
-#pragma GCC diagnostic pop
-
 namespace diffract
 {
 // Sums of x - pivot and its square over some rows, for `Vectors` vectors of channels, which stay in registers.
@@ -149,19 +143,6 @@ DIFFRACT_INLINE void sum_whole(const T* x, int64_t rows, int64_t c, const float*
     }
 }
 
-// 1 / (1 + exp(-z)) to within 1e-4 of it, twenty times less than rounding to bfloat16: 2^n times a polynomial on [-1/2, 1/2], and the processor's estimate of the reciprocal.
-DIFFRACT_AVX512 inline Floats16 sigmoid_for_bfloat16(const Floats16& z)
-{
-    const __m512 t = _mm512_max_ps(_mm512_mul_ps((__m512)z, _mm512_set1_ps(-1.44269504f)), _mm512_set1_ps(-126.0f));
-    const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), r = _mm512_sub_ps(t, n);
-    __m512 p = _mm512_set1_ps(9.6004e-3f);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.591689e-2f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.4023718e-1f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.9312199e-1f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    return (Floats16)_mm512_rcp14_ps(_mm512_add_ps(_mm512_scalef_ps(p, n), _mm512_set1_ps(1.0f)));
-}
-
 // What z = (x - mean) * factor + offset is made of, for one vector of channels.
 struct Modulation
 {
@@ -174,8 +155,11 @@ struct Modulation
     }
 };
 
-// y = silu(z), bfloat16.
-DIFFRACT_AVX512 inline void silu_whole(const uint16_t* x, uint16_t* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean)
+DIFFRACT_AVX512 inline void silu(Floats16& z) { z *= sigmoid_for_bfloat16(z); }
+
+// y = silu(z), bfloat16, rounded as Y says.
+template <typename Y>
+DIFFRACT_INLINE void silu_whole(const uint16_t* x, Y* y, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean)
 {
     for (int64_t row = 0; row < rows; row++, x += c, y += c)
     {
@@ -184,8 +168,9 @@ DIFFRACT_AVX512 inline void silu_whole(const uint16_t* x, uint16_t* y, int64_t r
             const Modulation m(factor + i, offset + i, mean + i);
             Floats16 value;
             load(value, x + i);
-            const Floats16 z = (value - m.mean) * m.factor + m.offset;
-            store(y + i, z * sigmoid_for_bfloat16(z));
+            Floats16 z = (value - m.mean) * m.factor + m.offset;
+            silu(z);
+            store(y + i, z);
         }
     }
 }
@@ -219,8 +204,9 @@ DIFFRACT_AVX512 inline void gradient_sums_whole(const uint16_t* dy, const uint16
     }
 }
 
-// dx = dz * factor - (constant + slope * v).
-DIFFRACT_AVX512 inline void gradient_rows_whole(const uint16_t* dy, const uint16_t* x, uint16_t* dx, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, const float* constant, const float* slope)
+// dx = dz * factor - (constant + slope * v), rounded as Y says.
+template <typename Y>
+DIFFRACT_INLINE void gradient_rows_whole(const uint16_t* dy, const uint16_t* x, Y* dx, int64_t rows, int64_t c, const float* factor, const float* offset, const float* mean, const float* constant, const float* slope)
 {
     for (int64_t row = 0; row < rows; row++, x += c, dy += c, dx += c)
     {

@@ -6,6 +6,7 @@
 // Sums of float16 keep 11 bits, so they are short: each takes every second product of a depth of up to 256, and is then added to a float32. Random sums of that depth
 // are off by 1.7e-3, as much as a result loses when it is rounded to bfloat16.
 #pragma once
+#include "halves.h"
 #include "matrix_tile.h"
 
 namespace diffract
@@ -27,47 +28,8 @@ inline const char* panel_after(const PairProduct& p) { return reinterpret_cast<c
 } // namespace diffract
 
 #ifdef DIFFRACT_PAIRS
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized" // of the compiler's own header: its undefined vectors are meant
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
-#pragma GCC diagnostic pop
-
 namespace diffract
 {
-// Values as the processor rounds to them. What stores them is not marked as always inlined, here and below: what calls it becomes code for this processor only where it is inlined itself.
-struct Bfloat16
-{
-    uint16_t bits;
-};
-
-struct Float16
-{
-    uint16_t bits;
-};
-
-DIFFRACT_AVX512_BF16 inline void store(Bfloat16* p, const Floats16& value)
-{
-    const __m256bh rounded = _mm512_cvtneps_pbh((__m512)value);
-    std::memcpy(p, &rounded, sizeof(rounded));
-}
-
-DIFFRACT_AVX512 inline void store(Float16* p, const Floats16& value) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph((__m512)value, _MM_FROUND_TO_NEAREST_INT)); }
-
-// Rounded and side by side: even, odd, even, ... (32 values).
-DIFFRACT_AVX512_BF16 inline void store_pairs(Bfloat16* p, const Floats16& even, const Floats16& odd)
-{
-    const __m512i order = _mm512_add_epi32(_mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(0x10001)), _mm512_set1_epi32(0x100000));
-    const __m512bh both = _mm512_cvtne2ps_pbh((__m512)odd, (__m512)even); // sixteen and sixteen
-    _mm512_storeu_si512(p, _mm512_permutexvar_epi16(order, (__m512i)both));
-}
-
-DIFFRACT_AVX512 inline void store_pairs(Float16* p, const Floats16& even, const Floats16& odd)
-{
-    const __m512i low = _mm512_cvtepu16_epi32(_mm512_cvtps_ph((__m512)even, _MM_FROUND_TO_NEAREST_INT)), high = _mm512_cvtepu16_epi32(_mm512_cvtps_ph((__m512)odd, _MM_FROUND_TO_NEAREST_INT));
-    _mm512_storeu_si512(p, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
-}
-
 struct Bfloat16Loop
 {
     static constexpr int most = 4;

@@ -60,7 +60,7 @@ static class DataVerb
         if (content.Smallest is { } smallest) { Line("sizes", $"{Size(smallest)} (smallest), {Size(content.Median!)} (median), {Size(content.Largest!)} (largest)"); }
         var duplicates = content.Duplicates;
         Line("duplicates", duplicates.Groups == 0 ? "none"
-            : Text($"{duplicates.Groups:n0} groups of equal files: {duplicates.Contradicting:n0} with different labels, {duplicates.AcrossSplits:n0} across splits, {duplicates.WithinSplits:n0} within a split"));
+            : Text($"{duplicates.Groups:n0} groups of equal files: {duplicates.AcrossSplits:n0} across splits, {duplicates.WithinSplits:n0} within a split; {duplicates.Contradicting:n0} of them with different labels"));
         foreach (var same in duplicates.Examples.Take(5)) { Line("", string.Join(" = ", same.Paths.Take(4)) + (same.Count > 4 ? Text($" = ... ({same.Count:n0})") : "")); }
         Line("bad files", content.BadCount == 0 ? "none" : Text($"{content.BadCount:n0}"));
         foreach (var bad in content.Bad) { Line("", bad.Why); }

@@ -16,7 +16,7 @@ sealed class FeatureOptions(bool dataRequired = true)
     public Option<string?> Classes { get; } = CommonOptions.Classes();
     public Option<string> T { get; } = new("--t") { Description = "Noise steps, such as 90,150", DefaultValueFactory = _ => "90", HelpName = "LIST" };
     public Option<string?> Blocks { get; } = new("--blocks") { Description = "Blocks in the papers' numbering, such as 19,24; left out: two thirds of the way (24 of 37)", HelpName = "LIST" };
-    public Option<string> Pool { get; } = new("--pool") { Description = "Average maps to k x k for each k; 0 keeps them whole; a smaller map stays as it is", DefaultValueFactory = _ => "2", HelpName = "LIST" };
+    public Option<string> Pool { get; } = new("--pool") { Description = "Average maps to k x k for each k; 0 keeps them whole; a smaller map stays as it is", DefaultValueFactory = _ => $"{HeadOptions.UsualPool}", HelpName = "LIST" };
     public Option<string?> Views { get; } = new("--views") { Description = "flip adds the mirrored picture", HelpName = "flip" };
     public Option<int> Draws { get; } = new("--draws") { Description = "Draws of noise kept for each picture, view and step", DefaultValueFactory = _ => 1 };
     public Option<string?> Size { get; } = new("--size") { Description = "Input size HxW, multiples of the net's stride; left out: the net's own", HelpName = "HxW" };

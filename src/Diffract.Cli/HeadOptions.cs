@@ -9,6 +9,9 @@ namespace Diffract.Cli;
 /// <summary>The options by which verbs say which heads are trained and how.</summary>
 sealed class HeadOptions
 {
+    /// <summary>Side of the pooled maps of a linear head or MLP where nothing else is said.</summary>
+    public const int UsualPool = 2;
+
     public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained together; diffeed, alone: see --feedback", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
     public Option<string?> Grid { get; } = new("--grid") { Description = "Heads to train together, as a JSON list", HelpName = "FILE" };
     public Option<string?> Hidden { get; } = new("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
@@ -36,6 +39,10 @@ sealed class HeadOptions
             throw new ArgumentException($"--head {FeedbackOptions.Kind} is trained alone: give it without other heads");
         }
         var hidden = arguments.GetValue(Hidden) is { } widths ? FeatureOptions.Numbers("--hidden", widths, ascending: false) : [];
+        if (hidden.Length > 0 && !HasMlp(arguments))
+        {
+            throw new ArgumentException($"--hidden is for --head mlp, not {string.Join(", ", arguments.GetValue(Head)!)}");
+        }
         var config = arguments.GetValue(ConfigFile) is { } file ? FromFile(file) : null;
         return [.. arguments.GetValue(Head)!.Select(HeadName.Parse).Select(name => new GridLine(name.ToString(), new NamedHead(name, arguments.GetValue(Recipe)!) { Pool = pool, Hidden = hidden }, config))];
     }
@@ -44,7 +51,7 @@ sealed class HeadOptions
     public HeadRecipe RecipeOf(ParseResult arguments, GridLine line, bool fromStore)
     {
         var recipe = line.Named?.Settings ?? HeadRecipes.Get(arguments.GetValue(Recipe)!, attention: line.Config is not LinearConfig);
-        var linear = line.Config is LinearConfig { Hidden.Count: 0 } || (line.Config is null && line.Named is { Name.Kind: "linear", Hidden.Count: 0 });
+        var linear = line.Config is LinearConfig { Hidden.Count: 0 } || (line.Config is null && line.Named is { Name.Kind: "linear" });
         var trained = line.LearningRates is not null || new Option[] { Rates, Epochs, Batch }.Any(option => arguments.GetResult(option) is { Implicit: false });
         return recipe.Name == "default" && linear && fromStore && !trained ? HeadRecipes.Get("logistic", attention: false) : recipe;
     }
@@ -63,6 +70,9 @@ sealed class HeadOptions
             Seed = seed,
         };
     }
+
+    /// <summary>True where one of the heads is an MLP, by name.</summary>
+    public bool HasMlp(ParseResult arguments) => arguments.GetValue(Head)!.Any(name => name.StartsWith("mlp", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>True where the head is to have feedback (DifFeed).</summary>
     public bool HasFeedback(ParseResult arguments) => arguments.GetValue(Head) is [FeedbackOptions.Kind];

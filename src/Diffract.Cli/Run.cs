@@ -18,7 +18,7 @@ static class Run
         }
         catch (OperationCanceledException)
         {
-            Console.Error.WriteLine("stopped; the same command goes on from here");
+            Console.Error.WriteLine("stopped; the same command goes on from what was kept");
             return 130;
         }
         catch (Exception exception) when (IsForPeople(exception))
@@ -45,7 +45,7 @@ static class Run
         };
         Terminate = System.Runtime.InteropServices.PosixSignalRegistration.Create(System.Runtime.InteropServices.PosixSignal.SIGTERM, context =>
         {
-            context.Cancel = true;
+            context.Cancel = !source.IsCancellationRequested;
             source.Cancel();
         });
         return source.Token;

@@ -16,7 +16,7 @@ static class RunVerb
         var test = Pairs("--test", "Test pictures, where they lie elsewhere: DIR, or NAME=DIR");
         var output = new Option<string?>("--out") { Description = "Folder for results; left out: the recipe's name", HelpName = "DIR" };
         var rows = new Option<string[]>("--rows") { Description = "Names of the rows to run; left out: all", AllowMultipleArgumentsPerToken = true, HelpName = "NAME" };
-        var set = new Option<string[]>("--set") { Description = "Change the recipe: train.epochs=2, rows.*.features.t=[50]", HelpName = "PATH=VALUE" };
+        var set = new Option<string[]>("--set") { Description = "Change the recipe: train.epochs=2, or of every row that is run: rows.*.features.t=[50]", HelpName = "PATH=VALUE" };
         var limit = new Option<int?>("--limit") { Description = "At most N pictures of each split, spread evenly" };
         var dry = new Option<bool>("--dry-run") { Description = "Check all that can be checked, say pictures, multiply-adds, time and disk, and write nothing" };
         var room = new Option<double?>("--keep-limit") { Description = "GiB that features may take; left out: no limit", HelpName = "GIB" };
@@ -26,11 +26,12 @@ static class RunVerb
         var verb = new Command("run", "Everything that a recipe asks for: features, heads, tests, one file of results; goes on where it was") { recipe, model, config, data, test, output, rows, set, limit, room, dry, batch, workers, trust, device, json };
         verb.SetAction(arguments =>
         {
-            var read = RecipeReader.Read(arguments.GetValue(recipe)!, arguments.GetValue(set));
+            var chosen = arguments.GetValue(rows) is { Length: > 0 } names ? names : null;
+            var read = RecipeReader.Read(arguments.GetValue(recipe)!, arguments.GetValue(set), chosen);
             var request = new RunRequest
             {
                 Recipe = read, Model = arguments.GetValue(model), ConfigPath = arguments.GetValue(config), Data = Named(read, data, arguments), Test = Named(read, test, arguments),
-                Rows = arguments.GetValue(rows) is { Length: > 0 } names ? names : null, Limit = arguments.GetValue(limit), KeepLimit = arguments.GetValue(room), Device = Device.Parse(arguments.GetValue(device)!),
+                Rows = chosen, Limit = arguments.GetValue(limit), KeepLimit = arguments.GetValue(room), Device = Device.Parse(arguments.GetValue(device)!),
                 Extract = new() { BatchSize = arguments.GetValue(batch), Workers = arguments.GetValue(workers) ?? Environment.ProcessorCount, ComparePictures = !arguments.GetValue(trust) },
             };
             var folder = arguments.GetValue(output) ?? read.Name;

@@ -40,6 +40,7 @@ static class TrainVerb
             var (isLive, isFed, isKept) = (arguments.GetValue(live), head.HasFeedback(arguments), arguments.GetValue(store) is not null);
             Refuse(!isFed, $"is for --head {FeedbackOptions.Kind}", [.. feedback.All]);
             Refuse(isFed, $"is not for --head {FeedbackOptions.Kind}, which reads whole maps; --head-config FILE describes the head behind the feedback", head.Hidden, head.Grid, features.Pool);
+            Refuse(!isFed && !head.HasMlp(arguments), "is for --head mlp", head.Hidden);
             Refuse(!isLive, "is for --live: a store holds centre crops (and mirrored ones with --views flip)", [.. look.All]);
             Refuse(isLive, "is for a store, and --live keeps none", features.Views, features.Store, features.TrustPictures, feedback.Room);
             Refuse(isKept, "is for pictures that go through the net: those of --store have", features.Test, features.Layout, features.Classes, features.Views, features.Draws, features.Size, features.Limit, features.Store, features.IgnoreExif,
@@ -55,7 +56,12 @@ static class TrainVerb
         {
             var (path, few) = arguments.GetValue(store) is { } kept ? (kept, subset.Value(arguments)) : ExtractFirst(arguments, Path.Combine(folder, "features"), progress);
             using var open = FeatureStore.Open(path);
-            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), PixelStore.SideOf(open) ?? open.Request.Pools[0], few, choose: true);
+            var pool = PixelStore.SideOf(open) ?? (open.Request.Pools.Contains(HeadOptions.UsualPool) ? HeadOptions.UsualPool : open.Request.Pools[0]);
+            var plan = Plan(arguments, open.Request.T, NamedHead.MapsOf(open), pool, few, choose: true);
+            if (arguments.GetValue(store) is not null && plan.Any(head => head.Request is { T: null, Blocks: null }) && open.Request.T.Count * open.Request.Blocks.Count > 1)
+            {
+                Console.Error.WriteLine($"{path} holds t {string.Join(", ", open.Request.T)} and blocks {string.Join(", ", open.Request.Blocks)}: a head reads them all together; --t and --blocks name some");
+            }
             return Trained(new StoreSource(open), plan, folder, progress);
         }
 

@@ -34,8 +34,8 @@ static class ExtractBench
         return verb;
     }
 
-    // Of each turn, whose median counts: a pass of the small net takes a tenth of a second, too little for one to tell.
-    static int Passes(string config) => config == "full256" ? 1 : 15;
+    // Of each turn, whose median counts: a pass of the small net takes a tenth of a second, too little for few to tell; all blocks of the large one take half a minute.
+    static int Passes(string config, bool all = false) => config != "full256" ? 15 : all ? 1 : 3;
 
     static Comparison Compare(BenchOptions common, ParseResult arguments, int block, string? model)
     {
@@ -56,7 +56,7 @@ static class ExtractBench
             ratios.AddRange(Peer.AcrossPrecisions(precisions));
             if (block < BenchNets.Blocks(config))
             {
-                contenders.Add(peer.Contender(Full, "time", [.. told, "--repeat", Peer.Text(Passes(config)), "--full"]));
+                contenders.Add(peer.Contender(Full, "time", [.. told, "--repeat", Peer.Text(Passes(config, all: true)), "--full"]));
                 ratios.AddRange(precisions.Select(precision => ($"Diffract {precision}", Full)));
             }
         }

@@ -23,11 +23,11 @@ public sealed record PictureSize(int Width, int Height);
 /// <param name="Count">Of them all.</param> <param name="Paths">The first of them.</param>
 public sealed record SamePictures(int Count, IReadOnlyList<string> Paths);
 
-/// <summary>Groups of equal files. A group counts once: as contradicting where its labels differ, else as across splits, else as within one.</summary>
-/// <param name="Examples">The first groups, those that do most harm first.</param>
+/// <summary>Groups of equal files, across splits or within one.</summary>
+/// <param name="Contradicting">Of them all, those whose labels differ.</param> <param name="Examples">The first groups, those that do most harm first.</param>
 public sealed record Duplicates(int Contradicting, int AcrossSplits, int WithinSplits, IReadOnlyList<SamePictures> Examples)
 {
-    public int Groups => Contradicting + AcrossSplits + WithinSplits;
+    public int Groups => AcrossSplits + WithinSplits;
 }
 
 /// <summary>What the files themselves say.</summary>

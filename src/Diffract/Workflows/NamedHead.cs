@@ -12,7 +12,7 @@ public sealed record NamedHead(HeadName Name, string Recipe = "default")
     /// <summary>Side of the pooled maps of a linear head or MLP whose name does not tell it.</summary>
     public int? Pool { get; init; }
 
-    /// <summary>Widths of an MLP's hidden layers, where its name does not tell them.</summary>
+    /// <summary>Widths of an MLP's hidden layers, where its name does not tell them; other heads have none.</summary>
     public IReadOnlyList<int> Hidden { get; init; } = [];
 
     /// <summary>The recipe's settings for this kind of head.</summary>
@@ -39,7 +39,15 @@ public sealed record NamedHead(HeadName Name, string Recipe = "default")
         {
             throw new HeadConfigException($"head '{Name}' is pool {linear.Pool} on these maps, not {pool}; leave one of them out");
         }
+        if (Name.Kind != "mlp")
+        {
+            return linear;
+        }
+        if (Name.Figures.Count > 0 && Hidden.Count > 0 && !Hidden.SequenceEqual(linear.Hidden))
+        {
+            throw new HeadConfigException($"head '{Name}' has hidden layers of {string.Join(", ", linear.Hidden)}, not {string.Join(", ", Hidden)}; leave one of them out");
+        }
         linear = Hidden.Count > 0 ? linear with { Hidden = Hidden } : linear;
-        return Name.Kind == "mlp" && linear.Hidden.Count == 0 ? throw new HeadConfigException("an MLP needs hidden widths: mlp-4k-2k-2k, or mlp with --hidden 2048,2048") : linear;
+        return linear.Hidden.Count == 0 ? throw new HeadConfigException("an MLP needs hidden widths: mlp-4k-2k-2k, or mlp with --hidden 2048,2048") : linear;
     }
 }

@@ -63,14 +63,14 @@ public static class NearestNeighbours
             var before = (long)i * test.Length;
             cells.AddRange(Evaluate(store, names[i], request, train, test, done => meter.Report(before + done, $"t {names[i].T}, block {names[i].Block}"), cancellation).Select(score => new NeighboursCell(names[i], score)));
         }
-        var result = NeighboursResult.Of(store, request, train, test, cells);
+        string? OutcomesFile(NeighboursCell cell) => folder is not null && names.Length == 1 ? FormattableString.Invariant($"outcomes-k{cell.Score.K}-{cell.Score.Votes}.safetensors").ToLowerInvariant() : null;
+        var result = NeighboursResult.Of(store, request, train, test, cells, OutcomesFile);
         if (folder is not null)
         {
             OutputFolder.Make(folder);
-            var best = cells[0];                                                           // weighted votes of the first k: written where there is one map
-            if (names.Length == 1)
+            foreach (var cell in cells.Where(cell => OutcomesFile(cell) is not null))      // of one map, picture by picture
             {
-                PictureOutcomes.Of(store, test, best.Score.Accuracy.Outcomes!).Write(Path.Combine(folder, PictureOutcomes.File));
+                PictureOutcomes.Of(store, test, cell.Score.Accuracy.Outcomes!).Write(Path.Combine(folder, OutcomesFile(cell)!));
             }
             result.Write(Path.Combine(folder, TrainHead.ResultFile));
         }

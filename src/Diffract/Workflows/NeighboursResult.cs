@@ -9,14 +9,14 @@ using Diffract.Torch;
 namespace Diffract.Workflows;
 
 /// <summary>A map's score by one k and one way to vote.</summary>
-/// <param name="Votes">"weighted" or "majority".</param> <param name="Low">Of the 95 % interval of top-1 (Wilson).</param>
-public sealed record NeighboursLine(int T, int Block, int Pool, int K, string Votes, long Pictures, long Top1Hits, double Top1, double Low, double High, long Top5Hits, double Top5)
+/// <param name="Votes">"weighted" or "majority".</param> <param name="Low">Of the 95 % interval of top-1 (Wilson).</param> <param name="Outcomes">File of its <see cref="PictureOutcomes"/>; null where none was written.</param>
+public sealed record NeighboursLine(int T, int Block, int Pool, int K, string Votes, long Pictures, long Top1Hits, double Top1, double Low, double High, long Top5Hits, double Top5, string? Outcomes = null)
 {
-    public static NeighboursLine Of(NeighboursCell cell)
+    public static NeighboursLine Of(NeighboursCell cell, string? outcomes)
     {
         var accuracy = cell.Score.Accuracy;
         return new(cell.Name.T, cell.Name.Block, cell.Name.Pool, cell.Score.K, cell.Score.Votes.ToString().ToLowerInvariant(),
-            accuracy.Pictures, accuracy.Hits, accuracy.Top1, accuracy.Top1Interval.Low, accuracy.Top1Interval.High, accuracy.HitsTopK, accuracy.TopK);
+            accuracy.Pictures, accuracy.Hits, accuracy.Top1, accuracy.Top1Interval.Low, accuracy.Top1Interval.High, accuracy.HitsTopK, accuracy.TopK, outcomes);
     }
 }
 
@@ -37,9 +37,9 @@ public sealed record NeighboursResult
     public required int AveragedLooks { get; init; }
     public required JsonNode Features { get; init; }
 
-    public static NeighboursResult Of(FeatureStore store, NeighboursRequest request, int[] train, int[] test, IEnumerable<NeighboursCell> cells) => new()
+    public static NeighboursResult Of(FeatureStore store, NeighboursRequest request, int[] train, int[] test, IEnumerable<NeighboursCell> cells, Func<NeighboursCell, string?> outcomes) => new()
     {
-        Lines = [.. cells.Select(NeighboursLine.Of)],
+        Lines = [.. cells.Select(cell => NeighboursLine.Of(cell, outcomes(cell)))],
         Rule = string.Create(CultureInfo.InvariantCulture,
             $"Exact neighbours by cosine in float64, of equal ones the earlier row of the store; weighted votes are exp(cosine / {request.Knn.Temperature}), majority votes are 1; of classes with equal votes the first in the list of classes."),
         Temperature = request.Knn.Temperature,

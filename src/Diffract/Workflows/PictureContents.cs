@@ -62,7 +62,8 @@ sealed class PictureContents(PictureSet set)
             for (end = start + 1; end < order.Length && _hashes[order[end]] == _hashes[order[start]];) { end++; }
             if (end - start > 1) { groups.Add((Harm(order[start..end]), [.. order[start..end]])); }
         }
-        return new(groups.Count(group => group.Harm == 0), groups.Count(group => group.Harm == 1), groups.Count(group => group.Harm == 2),
+        int across = groups.Count(group => Differ(group.Items, item => (int)item.Split));
+        return new(groups.Count(group => group.Harm == 0), across, groups.Count - across,
             [.. groups.OrderBy(group => group.Harm).ThenBy(group => group.Items.Min()).Take(InspectData.MostNamed).Select(Named)]);
     }
 
@@ -70,5 +71,5 @@ sealed class PictureContents(PictureSet set)
 
     int Harm(int[] group) => Differ(group, item => item.Class) ? 0 : Differ(group, item => (int)item.Split) ? 1 : 2;
 
-    bool Differ(int[] group, Func<PictureItem, int> property) => group.Select(i => property(set.Items[i])).Distinct().Count() > 1;
+    bool Differ(IEnumerable<int> group, Func<PictureItem, int> property) => group.Select(i => property(set.Items[i])).Distinct().Count() > 1;
 }

@@ -59,13 +59,13 @@ public static class Pretrain
         Torch.Torch.ManualSeed(config.Seed);
         using var store = ParameterStore.New(device);
         var net = new UNet(store.Root, config.Net) { ComputeType = config.Precision };
-        var fingerprint = config.Fingerprint(set.Name) + (config.From is { } from ? $" from={Start(store, from)}" : "");
+        var pictures = new PretrainPictures(set, config);
+        var fingerprint = config.Fingerprint($"{set.Name} list={pictures.Sha256()[..16]}") + (config.From is { } from ? $" from={Start(store, from)}" : "");
         net.Training = true;
         store.RequireGrad(true);
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(config.NoiseSchedule));
         using var optimizer = new AdamW([new([.. store.Parameters.Values], WeightDecay: config.WeightDecay)]);
         using var ema = new Ema(store.All, config.EmaDecay);
-        var pictures = new PretrainPictures(set, config);
         var held = pictures.HeldOut(store.Device);
 
         OutputFolder.Make(folder);

@@ -1,4 +1,6 @@
 using System.Collections;
+using System.Security.Cryptography;
+using System.Text;
 using Diffract.Data;
 using Diffract.Diffusion;
 using Diffract.Torch;
@@ -19,11 +21,39 @@ sealed class PretrainPictures
         var usable = Enumerable.Range(0, set.Items.Count).Where(i => !hasSplits || set.Items[i].Split == PictureSplit.Train).ToArray();
         if (usable.Length < config.HeldOut + config.BatchSize)
         {
-            throw new PictureException($"{set.Name}: {usable.Length} pictures to train on, fewer than a batch of {config.BatchSize} and {config.HeldOut} held out. Use more pictures or a smaller batch.");
+            throw new PictureException($"{set.Name}: {usable.Length} pictures to train on, fewer than a batch of {config.BatchSize} and {config.HeldOut} held out. Use more pictures{(usable.Length > config.HeldOut ? " or a smaller batch" : "")}.");
         }
         var order = Seeds.Permutation(usable.Length, Seeds.Of(config.Seed, 0, purpose: 3));
         _held = [.. order.Take(config.HeldOut).Select(i => usable[i])];
         _train = [.. order.Skip(config.HeldOut).Select(i => usable[i])];
+    }
+
+    /// <summary>SHA-256 over the paths of all pictures that are trained on or held out, in order, and the contents of those held out.</summary>
+    public string Sha256()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var picture in _train.Concat(_held).Order())
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(_set.Items[picture].Path + "\n"));
+        }
+        foreach (var picture in _held)
+        {
+            hash.AppendData(Contents(picture));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    // Nothing, of one that cannot be read.
+    byte[] Contents(int picture)
+    {
+        try
+        {
+            return _set.ReadBytes(picture);
+        }
+        catch (PictureException)
+        {
+            return [];
+        }
     }
 
     LoaderOptions Options => new() { Height = _config.Net.ImageSize, Width = _config.Net.ImageSize, BatchSize = _config.BatchSize, Workers = Environment.ProcessorCount, BatchesAhead = 2 };

@@ -38,6 +38,8 @@ static class StoreMatch
         Leave("batch");
         if (existing.Complete)
         {
+            Leave("program");                                                               // a newer version makes the same features, to what rounding allows
+            Leave("libtorch");
             faults.AddRange(existing.Request.Lacks(asked).Select(lack => $"features.{lack}"));
             Leave("features");
         }

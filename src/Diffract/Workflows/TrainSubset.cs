@@ -14,7 +14,7 @@ public abstract record TrainSubset
     /// <summary>So many pictures of each class, chosen by the recipe's seed; a class that has fewer gives all.</summary>
     public sealed record PerClass(int Count) : TrainSubset
     {
-        public override string ToString() => $"{Count} training pictures of each class";
+        public override string ToString() => $"{Count} training pictures of each class, all of a class that has fewer";
     }
 
     /// <summary>A part of each class, chosen by the recipe's seed, at least one picture.</summary>

@@ -7,6 +7,7 @@ public class StrayOptionsTests
     [InlineData("train --head diffeed --crop random", "--crop is for --live")]
     [InlineData("train --head diffeed --no-flip", "--no-flip is for --live")]
     [InlineData("train --head diffeed --hidden 64", "--hidden is not for --head diffeed")]
+    [InlineData("train --head linear --hidden 64", "--hidden is for --head mlp")]
     [InlineData("train --feedback all --head attention-1", "--feedback is for --head diffeed")]
     [InlineData("train --live --views flip", "--views is for a store")]
     [InlineData("train --store none --limit 20", "--limit is for pictures that go through the net")]

@@ -18,6 +18,20 @@ public class ImageFolderTests
     }
 
     [Fact]
+    public void A_pipe_is_not_waited_for()
+    {
+        using var tree = new PictureTree("cat/1.jpg");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", Path.Combine(tree.Root, "cat/2.jpg")))
+        {
+            made.WaitForExit();
+        }
+        var set = ImageFolder.Read(tree.Root);
+
+        Assert.Equal(["cat/1.jpg", "cat/2.jpg"], set.Items.Select(item => item.Path));
+        Assert.Contains("cat/2.jpg: the file is empty, or is a pipe or device", Assert.Throws<PictureException>(() => set.ReadBytes(1)).Message);
+    }
+
+    [Fact]
     public void Order_is_that_of_a_walk_through_sorted_folders()
     {
         using var tree = new PictureTree("a/x.jpg", "a-b/x.jpg", "a.b/x.jpg", "ab/x.jpg");

@@ -161,6 +161,22 @@ public class ExtractTests
     }
 
     [Fact]
+    public void A_finished_store_of_another_version_serves()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var items = ExtractItems.Of(TinyNet.Pictures());
+        Extract.Run(tiny.Backbone, items, TinyNet.Request, folder["store"], Small);
+        using var store = FeatureStore.Open(folder["store"]);
+        var how = store.Manifest.How.DeepClone().AsObject();
+        (how["program"], how["libtorch"]) = ("diffract 9.9.9", "9.9.9");
+
+        Assert.NotNull(StoreMatch.Find(folder["store"], items, how));
+        how["preprocessing"] = "another";
+        Assert.Contains("preprocessing", Assert.Throws<FeatureStoreException>(() => StoreMatch.Find(folder["store"], items, how)).Message);
+    }
+
+    [Fact]
     public void A_refusal_names_only_what_the_store_lacks()
     {
         using var folder = new TemporaryFolder();

@@ -38,7 +38,7 @@ public class FinishedHeadTests
         Assert.Contains("result.json is a finished result of another training: head.kind: \"linear\" there, \"attention\" asked for; ", kind);
         Assert.EndsWith("Choose another --out, or delete it.", kind);
         Assert.Contains("head.pool: 1 there, 4 asked for", pool);
-        Assert.Contains("trainedOn: \"all training pictures\" there, \"2 training pictures of each class\" asked for", fewer);
+        Assert.Contains("trainedOn: \"all training pictures\" there, \"2 training pictures of each class, all of a class that has fewer\" asked for", fewer);
         Assert.Equal(before, TemporaryFolder.Contents(folder["head"]));
 
         File.Delete(folder["head/head.safetensors"]);                                      // a result without its head is made again

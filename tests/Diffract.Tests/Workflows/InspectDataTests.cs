@@ -19,7 +19,7 @@ public class InspectDataTests
         tree.Write("train/emu/4.png", Png(40, 40));
         tree.Write("train/emu/5.png", Png(5, 6));
         tree.Write("test/cat/1.png", Png(10, 20));                                       // leaks
-        tree.Write("test/dog/4.png", Png(40, 40));                                       // contradicts
+        tree.Write("test/dog/4.png", Png(40, 40));                                       // leaks and contradicts
         tree.Write("test/dog/turned.jpg", PictureBytes.WithOrientation(PictureTree.Jpeg, PictureBytes.Tiff(6, little: true)));
 
         var reports = new List<Progress>();
@@ -33,7 +33,7 @@ public class InspectDataTests
         Assert.Equal(new Dictionary<PictureFormat, int> { [PictureFormat.Jpeg] = 1, [PictureFormat.Png] = 8 }, content.Formats);
         Assert.Equal(2, content.BadCount);
         Assert.Equal(["train/dog/broken.png", "train/dog/note.jpg"], content.Bad.Select(bad => bad.Path));
-        Assert.Equal((1, 1, 1), (content.Duplicates.Contradicting, content.Duplicates.AcrossSplits, content.Duplicates.WithinSplits));
+        Assert.Equal((1, 2, 1), (content.Duplicates.Contradicting, content.Duplicates.AcrossSplits, content.Duplicates.WithinSplits));
         Assert.Equal([["test/dog/4.png", "train/emu/4.png"], ["test/cat/1.png", "train/cat/1.png"], ["train/cat/2 again.png", "train/cat/2.png"]], content.Duplicates.Examples.Select(same => same.Paths));
         Assert.All(content.Duplicates.Examples, same => Assert.Equal(2, same.Count));
         Assert.Equal(Enumerable.Range(1, 11).Select(done => (long)done), reports.Select(progress => progress.Done));

@@ -33,7 +33,7 @@ public class NearestNeighboursTests
         {
             foreach (var score in new Knn { K = [3, 20] }.Evaluate(store.Gather(name, train).Flatten(1), Labels(train), store.Gather(name, test).Flatten(1), Labels(test), 10))
             {
-                Assert.Contains(NeighboursLine.Of(new(name, score)), result.Lines);
+                Assert.Contains(NeighboursLine.Of(new(name, score), outcomes: null), result.Lines);
             }
         }
         using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder["knn"], TrainHead.ResultFile)));
@@ -54,14 +54,19 @@ public class NearestNeighboursTests
         var (train, test) = (store.RowsOf(PictureSplit.Train), store.RowsOf(PictureSplit.Test));
         Tensor Labels(int[] rows) => Tensor.From(rows.Select(row => store.Labels[row]).ToArray());
 
-        var result = NearestNeighbours.Run(store, new() { Knn = new() { K = [5] }, T = [50], Blocks = [4], Pools = [1], AverageLooks = true }, folder["knn"]);
+        var result = NearestNeighbours.Run(store, new() { Knn = new() { K = [5, 9] }, T = [50], Blocks = [4], Pools = [1], AverageLooks = true }, folder["knn"]);
 
-        var expected = new Knn { K = [5] }.Evaluate(Mean(train), Labels(train), Mean(test), Labels(test), 10);
+        var expected = new Knn { K = [5, 9] }.Evaluate(Mean(train), Labels(train), Mean(test), Labels(test), 10);
         Assert.Equal(expected.Select(score => score.Accuracy.Hits), result.Lines.Select(line => line.Top1Hits));
         Assert.Equal(4, result.AveragedLooks);
-        var outcomes = PictureOutcomes.Read(Path.Combine(folder["knn"], PictureOutcomes.File));
-        Assert.Equal(result.Lines[0].Top1Hits, outcomes.Outcomes.Hits.Count(hit => hit));
-        Assert.Equal(result.TestSha256, outcomes.TestSha256);
+        var entries = ResultFile.Read(folder["knn"]);
+        Assert.Equal(4, entries.Count);
+        foreach (var (line, entry) in result.Lines.Zip(entries))                           // each with its own outcomes
+        {
+            var outcomes = PictureOutcomes.Read(entry.OutcomesFile!);
+            Assert.Equal(line.Top1Hits, outcomes.Outcomes.Hits.Count(hit => hit));
+            Assert.Equal(result.TestSha256, outcomes.TestSha256);
+        }
     }
 
     // Two stores of the same training pictures and of other test pictures: were a test picture looked at, the figures would differ.
@@ -93,7 +98,7 @@ public class NearestNeighboursTests
         NeighboursRequest One(int k) => new() { Knn = new() { K = [k] }, T = [50], Blocks = [4], Pools = [1] };
         NearestNeighbours.Run(store, One(1), folder["a"]);
         NearestNeighbours.Run(store, One(20), folder["b"]);
-        var (a, b) = (PictureOutcomes.Read(Path.Combine(folder["a"], PictureOutcomes.File)), PictureOutcomes.Read(Path.Combine(folder["b"], PictureOutcomes.File)));
+        var (a, b) = (PictureOutcomes.Read(folder["a/outcomes-k1-weighted.safetensors"]), PictureOutcomes.Read(folder["b/outcomes-k20-weighted.safetensors"]));
 
         var paired = PictureOutcomes.Compare(a, b)!;
         Outcomes reversed = new();

@@ -48,6 +48,19 @@ public class PretrainTests
     }
 
     [Fact]
+    public void A_run_is_not_taken_up_with_other_pictures()
+    {
+        using var folder = new TemporaryFolder();
+        var (config, set) = (Tiny with { Pictures = 16 * 2 }, Pictures);
+        Pretrain.Run(config, set, folder["run"]);
+        PictureSet Of(IReadOnlyList<PictureItem> items, Func<int, byte[]> read) => new(set.Name, set.ClassNames, items, [], read);
+
+        Assert.Throws<TrainException>(() => Pretrain.Run(config, Of(set.Items, BuiltInSet.Make(seed: 2, first: 0, train: 200, test: 0, size: 16).ReadBytes), folder["run"])); // of the same names
+        Assert.Throws<TrainException>(() => Pretrain.Run(config, Of([.. set.Items.SkipLast(1)], set.ReadBytes), folder["run"]));
+        Pretrain.Run(config, Of(set.Items, set.ReadBytes), folder["run"]);
+    }
+
+    [Fact]
     public void Pretraining_goes_on_from_a_checkpoint()
     {
         using var folder = new TemporaryFolder();

@@ -40,7 +40,7 @@ sealed class FolderFiles : SetFiles
     {
         try
         {
-            using var handle = File.OpenHandle(Path.Combine(_root, path));
+            using var handle = Open(path);
             Fill(handle, path, offset, target);
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or NotSupportedException) { throw Unreadable(path, cause); }
@@ -65,11 +65,18 @@ sealed class FolderFiles : SetFiles
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or InvalidDataException) { throw new PictureException($"{Name}/{path}: cannot be expanded: {cause.Message}", cause); }
     }
 
+    // Not a pipe or a device, which would be waited for: they have no length.
+    SafeFileHandle Open(string path)
+    {
+        var file = new FileInfo(Path.Combine(_root, path));
+        return file.Length > 0 ? File.OpenHandle(file.FullName) : throw new PictureException($"{path}: the file is empty, or is a pipe or device");
+    }
+
     T Opened<T>(string path, Func<SafeFileHandle, T> use)
     {
         try
         {
-            using var handle = File.OpenHandle(Path.Combine(_root, path));
+            using var handle = Open(path);
             return use(handle);
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or NotSupportedException) { throw Unreadable(path, cause); }

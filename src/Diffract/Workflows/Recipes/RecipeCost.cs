@@ -8,7 +8,7 @@ static class RecipeCost
 {
     public static RowCost Of(Recipe recipe, RecipeRow row, RecipeData data, UNetLayout layout, RecipePictures pictures)
     {
-        var (net, head, parameters) = (0.0, 0.0, (long?)null);
+        var (net, recorded, head, parameters) = (0.0, 0.0, 0.0, (long?)null);
         var train = row.Training.Subset switch
         {
             TrainSubset.PerClass few => Math.Min(pictures.Train, (long)few.Count * pictures.Classes),
@@ -28,9 +28,11 @@ static class RecipeCost
             var training = row.RecipeFor(complete, 0);
             var work = Training(complete, training, train) + (double)pictures.Test * HeadCost.Forward(complete);
             (head, parameters) = (head + work, complete.ParameterCount() + (row.Feedback?.On(layout).ParameterCount(layout) ?? 0));
-            net += Passes(row, use, layout) * ((double)train * training.Epochs) + (double)pictures.Test * Forward(row, use, layout);
+            var (looks, back) = ((double)train * training.Epochs, Backward(row, use, layout));
+            net += (Forward(row, use, layout) + back) * looks + pictures.Test * Forward(row, use, layout);
+            recorded += 1.5 * back * looks;                                                // the pass that goes back is two forward ones; the one before it is there, too
         }
-        return new(net * recipe.Seeds.Count, head * recipe.Seeds.Count, parameters);
+        return new(net * recipe.Seeds.Count, recorded * recipe.Seeds.Count, head * recipe.Seeds.Count, parameters);
     }
 
     // Forward and backward are three forwards. Candidates are trained on what is not held out: linear ones for all epochs, others for a third of them.
@@ -41,10 +43,10 @@ static class RecipeCost
         return 3.0 * HeadCost.Forward(head) * train * (choosing + recipe.Epochs);
     }
 
-    // Multiply-adds of the net for one picture in one epoch, beside what a store keeps.
-    static double Passes(RecipeRow row, FeatureUse use, UNetLayout layout) =>
-        Forward(row, use, layout) + (row.Method is RecipeMethod.FineTune or RecipeMethod.Feedback ? 2 * Pass(row, layout, use.Blocks[^1]) * use.T.Count : 0);
+    // Multiply-adds of the net for one picture's gradients.
+    static double Backward(RecipeRow row, FeatureUse use, UNetLayout layout) => row.Method is RecipeMethod.FineTune or RecipeMethod.Feedback ? 2 * Pass(row, layout, use.Blocks[^1]) * use.T.Count : 0;
 
+    // Going forward, beside what a store keeps.
     static double Forward(RecipeRow row, FeatureUse use, UNetLayout layout) =>
         ((row.RunsNet ? Pass(row, layout, use.Blocks[^1]) : 0) + (row.Feedback is { } feedback && !row.ReadsStore ? Pass(row, layout, feedback.On(layout).Deepest(use.Blocks)) : 0)) * use.T.Count;
 

@@ -54,7 +54,7 @@ public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnl
         {
             throw new RecipeException(string.Join("; ", faults));
         }
-        return new(recipe, rate, [.. plan.Stores.Select(store => Store(store, plan, rate))], [.. plan.Jobs.Select(job => new RowEstimate(job, rate.Seconds(job.Cost.Net, job.Row.Features.Precision, job.Cost.Head)))],
+        return new(recipe, rate, [.. plan.Stores.Select(store => Store(store, plan, rate))], [.. plan.Jobs.Select(job => new RowEstimate(job, rate.Seconds(job.Cost, job.Row.Features.Precision)))],
             plan.Pictures.Values.Sum(set => set.Train + set.Test), notes);
     }
 
@@ -100,7 +100,7 @@ public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnl
     {
         var pictures = store.PicturesOf(plan.Pictures[store.Data.Name]);
         var work = (double)pictures * store.MultiplyAdds(plan.Layout);
-        return new(store, pictures, work, rate.Seconds(work, store.Request.Precision, 0), pictures * store.Bytes(plan.Layout));
+        return new(store, pictures, work, rate.Seconds(new(work, 0, 0, null), store.Request.Precision), pictures * store.Bytes(plan.Layout));
     }
 
     static T? Caught<T>(List<string> faults, Func<T> make) where T : class

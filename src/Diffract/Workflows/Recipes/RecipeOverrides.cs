@@ -4,11 +4,12 @@ using System.Text.Json.Nodes;
 
 namespace Diffract.Workflows;
 
-/// <summary>--set path=value: "train.epochs=2", "rows.0.head.pool=4", "rows.*.train.epochs=2".</summary>
+/// <summary>--set path=value: "train.epochs=2", "rows.0.head.pool=4", "rows.*.train.epochs=2" for every row that is to be run.</summary>
 static class RecipeOverrides
 {
     /// <param name="text">The value is JSON where it reads as such, else a text. Objects on the way are made; places of a list must be there.</param>
-    public static void Apply(JsonObject recipe, string text, List<string> faults)
+    /// <param name="rows">Names of the rows that are to be run; null: all.</param>
+    public static void Apply(JsonObject recipe, string text, IReadOnlyList<string>? rows, List<string> faults)
     {
         var equals = text.IndexOf('=');
         var path = equals > 0 ? text[..equals].Split('.') : [];
@@ -17,7 +18,16 @@ static class RecipeOverrides
             faults.Add($"--set {text}: expected path=value, such as train.epochs=2 or rows.*.head.pool=4");
             return;
         }
-        Set(recipe, path, Value(text[(equals + 1)..]), text, faults);
+        var value = Value(text[(equals + 1)..]);
+        if (rows is not null && path is ["rows", "*", ..] && recipe["rows"] is JsonArray all)
+        {
+            foreach (var (i, _) in all.Index().Where(row => row.Item is JsonObject one && one["name"] is JsonValue name && name.TryGetValue(out string? text) && rows.Contains(text)))
+            {
+                Set(recipe, ["rows", i.ToString(CultureInfo.InvariantCulture), .. path[2..]], value, text, faults);
+            }
+            return;
+        }
+        Set(recipe, path, value, text, faults);
     }
 
     static void Set(JsonNode at, string[] path, JsonNode? value, string text, List<string> faults)

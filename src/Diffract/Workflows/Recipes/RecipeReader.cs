@@ -15,13 +15,13 @@ public sealed partial class RecipeReader
 
     readonly List<string> _faults = [];
 
-    /// <param name="overrides">"path=value" each.</param>
+    /// <param name="overrides">"path=value" each.</param> <param name="rows">Names of the rows that are to be run, which "rows.*" means; null: all.</param>
     /// <exception cref="RecipeException">The file is missing or no JSON, a key is unknown, or a value cannot be used; all faults are named.</exception>
-    public static Recipe Read(string path, IEnumerable<string>? overrides = null)
+    public static Recipe Read(string path, IEnumerable<string>? overrides = null, IReadOnlyList<string>? rows = null)
     {
         try
         {
-            return Parse(File.ReadAllText(path), Path.GetFileNameWithoutExtension(path), path, overrides);
+            return Parse(File.ReadAllText(path), Path.GetFileNameWithoutExtension(path), path, overrides, rows);
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
         {
@@ -31,7 +31,7 @@ public sealed partial class RecipeReader
 
     /// <inheritdoc cref="Read"/>
     /// <param name="where">For errors: the file.</param>
-    public static Recipe Parse(string text, string name, string where, IEnumerable<string>? overrides = null)
+    public static Recipe Parse(string text, string name, string where, IEnumerable<string>? overrides = null, IReadOnlyList<string>? rows = null)
     {
         var reader = new RecipeReader();
         try
@@ -40,7 +40,7 @@ public sealed partial class RecipeReader
                 ?? throw new RecipeException($"{where}: expected a JSON object");
             foreach (var change in overrides ?? [])
             {
-                RecipeOverrides.Apply(json, change, reader._faults);
+                RecipeOverrides.Apply(json, change, rows, reader._faults);
             }
             var recipe = reader.Recipe(json, name);
             return reader._faults.Count == 0 ? recipe : throw new RecipeException($"{where}: {string.Join("; ", reader.Faults)}");

@@ -6,6 +6,12 @@ namespace Diffract.Workflows;
 /// <summary>How a result was made, as facts that can be compared one by one.</summary>
 static class ResultFacts
 {
+    // Before the name of a setting that only heads of one kind have.
+    const string OfHead = "head's ";
+
+    // Parts of a head that other facts tell, or that are the same wherever the pictures and the net are.
+    static readonly HashSet<string> Told = ["kind", "ts", "blocks", "classes", "pool", "tokens", "batchNorm", "feedback", "reader", "readBlocks", "firstReadBlocks", "net", "class"];
+
     /// <param name="features">"how" of the store.</param> <param name="result">Of result.json: head, recipe, trainPictures, testSha256, averagedLooks.</param>
     public static SortedDictionary<string, string> Of(JsonNode? features, JsonNode result)
     {
@@ -29,6 +35,11 @@ static class ResultFacts
         Add("batch norm", (head?["reader"] ?? head)?["batchNorm"]);
         Add("blocks", head?["readBlocks"] ?? (head?["blocks"] is JsonArray { Count: > 0 } blocks ? new JsonArray([.. blocks.Select(block => block?["block"]?.DeepClone())]) : result["block"] ?? request?["blocks"]));
         Add("pool", head?["pool"] ?? result["pool"] ?? head?["tokens"]);
+        foreach (var (key, value) in ((head?["reader"] ?? head) as JsonObject ?? []).Where(part => !Told.Contains(part.Key)))
+        {
+            Add(OfHead + key, value);
+        }
+        Add("first pass's blocks", head?["firstReadBlocks"]);
         Add("looks averaged", result["averagedLooks"]);
         Add("training pictures", result["trainPictures"]);
         Add("test pictures", result["testSha256"] is { } test ? Short(test) : null);
@@ -53,7 +64,7 @@ static class ResultFacts
         List<FactDifference> differences = [];
         foreach (var fact in entries.SelectMany(entry => entry.How.Keys).Distinct().Order(StringComparer.Ordinal))
         {
-            var values = entries.Index().GroupBy(pair => pair.Item.How.GetValueOrDefault(fact, "not said"), pair => pair.Index).Select(group => new FactValue(group.Key, [.. group])).ToList();
+            var values = entries.Index().Where(pair => !fact.StartsWith(OfHead, StringComparison.Ordinal) || pair.Item.How.ContainsKey(fact)).GroupBy(pair => pair.Item.How.GetValueOrDefault(fact, "not said"), pair => pair.Index).Select(group => new FactValue(group.Key, [.. group])).ToList();
             if (values.Count > 1) { differences.Add(new(fact, values)); }
         }
         return differences;

@@ -102,6 +102,7 @@ public static class ResultFile
         var result = json.DeepClone().AsObject();
         result.Remove("lines");
         result["test"] = line.DeepClone();
+        result["outcomes"] = line["outcomes"]?.DeepClone() ?? "";                           // "": none
         foreach (var key in new[] { "t", "block", "pool" })
         {
             result[key] = line[key]!.DeepClone();

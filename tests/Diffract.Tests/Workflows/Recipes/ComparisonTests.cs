@@ -103,6 +103,9 @@ public class ComparisonTests
     [InlineData("""{"kind": "linear", "batchNorm": true}""", """{"kind": "linear", "batchNorm": false}""", "batch norm: true (1); false (2)")]
     [InlineData("""{"feedback": {"strategy": "all", "layers": ["Convolution", "Relu"]}}""", """{"feedback": {"strategy": "all", "layers": ["Convolution"]}}""", "feedback layers: Convolution,Relu (1); Convolution (2)")]
     [InlineData("""{"feedback": {"strategy": "all", "pairs": [{"from": 9, "to": 1}, {"from": 8, "to": 2}]}}""", """{"feedback": {"strategy": "all", "pairs": [{"from": 9, "to": 1}]}}""", "feedback pairs: 9-1,8-2 (1); 9-1 (2)")]
+    [InlineData("""{"kind": "mlp", "hidden": [4, 2]}""", """{"kind": "mlp", "hidden": [8]}""", "head's hidden: 4,2 (1); 8 (2)")]
+    [InlineData("""{"reader": {"kind": "attention", "depth": 1}, "firstReadBlocks": [3]}""", """{"reader": {"kind": "attention", "depth": 1}, "firstReadBlocks": [3, 4]}""", "first pass's blocks: 3 (1); 3,4 (2)")]
+    [InlineData("""{"kind": "attention", "depth": 1}""", """{"kind": "attention", "depth": 2}""", "head's depth: 1 (1); 2 (2)")]
     public void What_differs_in_a_head_is_said(string first, string second, string note)
     {
         ResultEntry Of(string head) => Entry("a", 50) with { How = ResultFacts.Of(null, new JsonObject { ["head"] = JsonNode.Parse(head) }) };

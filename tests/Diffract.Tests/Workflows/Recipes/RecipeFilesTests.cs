@@ -60,7 +60,7 @@ public class RecipeFilesTests
 
         var store = Assert.Single(estimate.Stores);
         Assert.Equal(2 * 1_331_167 * 0.285 * 1119.8e9, store.MultiplyAdds, 0.005 * store.MultiplyAdds);
-        Assert.Equal(2 * 1_331_167 * 0.406, store.Seconds, 0.01 * store.Seconds);
+        Assert.Equal(2 * 1_331_167 * 0.365, store.Seconds, 0.01 * store.Seconds);
         Assert.Equal(2L * 1_331_167 * 1024 * 2, store.DiskBytes);
         Assert.Contains(estimate.Notes, note => note.Contains("models get 256x256_diffusion_uncond") || File.Exists(ModelCache.PathOf(PublishedModels.All[0])));
     }

@@ -135,6 +135,16 @@ public class RecipeReaderTests
         Assert.Equal(["a_1.png", "b_2.png"], listed.Names);
     }
 
+    [Fact]
+    public void A_change_of_every_row_is_one_of_the_rows_that_are_run()
+    {
+        const string Text = """{"about": "a", "model": "builtin", "data": [{"name": "toys"}], "features": {"t": [50], "blocks": [5]}, "rows": [{"name": "linear", "head": "linear"}, {"name": "DifFeed", "head": "attention", "method": "feedback"}]}""";
+        int?[] Epochs(string[]? rows) => [.. RecipeReader.Parse(Text, "test", "test.json", ["rows.*.train.epochs=2"], rows).Rows.Select(row => (int?)row.Json["train"]?["epochs"])];
+
+        Assert.Equal([null, 2], Epochs(["DifFeed"]));
+        Assert.Equal([2, 2], Epochs(null));
+    }
+
     [Theory]
     [InlineData("[1]", "expected a JSON object"), InlineData("{", "not JSON"), InlineData("""{"about": "a", "about": "b"}""", "not JSON")]
     public void What_is_no_recipe_is_refused(string text, string message) => Assert.Contains(message, Assert.Throws<RecipeException>(() => Read(text)).Message);
