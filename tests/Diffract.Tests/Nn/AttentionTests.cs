@@ -28,6 +28,21 @@ public sealed class AttentionTests
     }
 
     [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public void A_query_that_is_no_number_gives_none(DType type)
+    {
+        using var scope = new TensorScope();
+        Torch.Torch.ManualSeed(9);
+        var qkv = Aten.Randn([1, 20, 3 * 32]);
+        qkv.Narrow(1, 7, 1).Narrow(2, 0, 32).Copy_(Aten.Full([1], double.NaN, DType.Float32));
+
+        var result = Attention.OfTokens(qkv.To(type), 1, inside: false).ToArray<float>();
+
+        Assert.All(result.Index(), value => Assert.Equal(value.Index / 32 == 7, float.IsNaN(value.Item)));
+    }
+
+    [Theory]
     [InlineData(2, 70, 2, 32, false)]
     [InlineData(2, 70, 2, 32, true)]
     [InlineData(1, 256, 2, 64, true)]
