@@ -32,4 +32,14 @@ static class CommonOptions
         "bf16" => DType.BFloat16,
         _ => throw new ArgumentException($"--precision {text}: expected fp32 or bf16"),
     };
+
+    /// <summary>Refuses an output that is one of the files that are read.</summary>
+    /// <exception cref="ArgumentException">It is.</exception>
+    public static void RefuseOver(string option, string? output, params IEnumerable<string> inputs)
+    {
+        if (output is not null && inputs.Any(input => Path.GetFullPath(input) == Path.GetFullPath(output)))
+        {
+            throw new ArgumentException($"{option} {output} is a file that is read; give another name");
+        }
+    }
 }

@@ -18,6 +18,8 @@ static class CompareVerb
         verb.SetAction(arguments =>
         {
             var files = arguments.GetValue(results)!;
+            CommonOptions.RefuseOver("--markdown", arguments.GetValue(markdown), files);
+            CommonOptions.RefuseOver("--html", arguments.GetValue(html), files);
             var comparison = Comparison.Of([.. files.SelectMany(ResultFile.Read)]);
             string[] about = [$"Compared: {string.Join(", ", files)}"];
             if (arguments.GetValue(markdown) is { } document) { AtomicFile.Write(document, Encoding.UTF8.GetBytes(comparison.Markdown("Comparison", about))); }

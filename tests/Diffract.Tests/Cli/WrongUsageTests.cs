@@ -14,6 +14,8 @@ public class WrongUsageTests
     [InlineData("extract --model builtin --data {root}/data --t -5 --out {root}/out", "--t -5: '-5' is not a whole number of at least 0")]
     [InlineData("extract --model builtin --data {root}/data --t 1000 --out {root}/out", "t [1000]: expected ascending numbers in 0..999")]
     [InlineData("extract --model builtin --data {root}/data --batch x --out {root}/out", "Cannot parse argument 'x' for option '--batch': expected a whole number")]
+    [InlineData("forward --model builtin --input {root}/one.jpg --out {root}/one.jpg", "one.jpg is a file that is read; give another name")]
+    [InlineData("compare {root}/one.jpg --markdown {root}/data/../one.jpg", "one.jpg is a file that is read; give another name")]
     [InlineData("train --store {root}/missing --out {root}/out", "missing is not a feature store: there is no such folder.")]
     [InlineData("evaluate --head {root}/data --store {root}/data", "data: is a folder; name the head in it, such as")]
     [InlineData("evaluate --head {root}/missing --store {root}/data", "missing: there is no such file; give the head.safetensors that `diffract train` wrote")]
