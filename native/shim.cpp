@@ -49,6 +49,9 @@ using namespace diffract;
 
 namespace
 {
+// A GPU's cuDNN would round the factors of float32 convolutions to 10 bits (TF32) unless told.
+[[maybe_unused]] const int exact_float32 = guarded([] { at::globalContext().setAllowTF32CuDNN(false); });
+
 const int64_t* integers(const DiffractValue& value) { return static_cast<const int64_t*>(value.pointer); }
 
 // The list of a value in the element type that the schema asks for.

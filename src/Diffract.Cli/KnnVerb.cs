@@ -20,8 +20,8 @@ static class KnnVerb
         var held = new Option<bool>("--held-out") { Description = "Ask for held-out training pictures instead of the test pictures: for choosing t, block, pool and k" };
         var memory = new Option<int>("--memory") { Description = "Working memory in MiB", DefaultValueFactory = _ => 128 };
         var output = new Option<string?>("--out") { Description = "Folder for result.json, a table and a page with heat maps", HelpName = "DIR" };
-        var (seed, json) = (CommonOptions.Seed(), CommonOptions.Json());
-        var verb = new Command("knn", "Exact k-nearest-neighbour accuracy of features by cosine, for several t, blocks and pools at once") { store, t, blocks, pools, k, temperature, average, held, memory, seed, output, json };
+        var (seed, device, json) = (CommonOptions.Seed(), CommonOptions.DeviceOption(), CommonOptions.Json());
+        var verb = new Command("knn", "Exact k-nearest-neighbour accuracy of features by cosine, for several t, blocks and pools at once") { store, t, blocks, pools, k, temperature, average, held, memory, seed, device, output, json };
         verb.SetAction(arguments =>
         {
             using var features = FeatureStore.Open(arguments.GetValue(store)!);
@@ -29,7 +29,11 @@ static class KnnVerb
             int[]? Numbers(Option<string?> option) => arguments.GetValue(option) is { } text ? FeatureOptions.Numbers(option.Name, text) : null;
             var request = new NeighboursRequest
             {
-                Knn = new() { K = FeatureOptions.Numbers("--k", arguments.GetValue(k)!), Temperature = arguments.GetValue(temperature), Memory = (long)arguments.GetValue(memory) << 20 },
+                Knn = new()
+                {
+                    K = FeatureOptions.Numbers("--k", arguments.GetValue(k)!), Temperature = arguments.GetValue(temperature), Memory = (long)arguments.GetValue(memory) << 20,
+                    Device = Torch.Device.Parse(arguments.GetValue(device)!),
+                },
                 T = Numbers(t), Blocks = Numbers(blocks), Pools = Numbers(pools), AverageLooks = arguments.GetValue(average), OnHeldOut = arguments.GetValue(held), Seed = arguments.GetValue(seed),
             };
             var folder = arguments.GetValue(output);

@@ -62,7 +62,7 @@ static class TrainVerb
             {
                 Console.Error.WriteLine($"{path} holds t {string.Join(", ", open.Request.T)} and blocks {string.Join(", ", open.Request.Blocks)}: a head reads them all together; --t and --blocks name some");
             }
-            return Trained(new StoreSource(open), plan, folder, progress);
+            return Trained(new StoreSource(open, device: Torch.Device.Parse(arguments.GetValue(backbone.Device)!)), plan, folder, progress);
         }
 
         IReadOnlyList<(string Name, HeadResult Result)> Trained(HeadSource source, IReadOnlyList<PlannedHead> plan, string folder, ConsoleProgress progress)

@@ -8,6 +8,7 @@ public static class Aten
     public static Tensor Zeros(long[] shape, DType type = DType.Float32, Device? device = null) => Dispatcher.Call("aten::zeros", shape, type, Value.None, At(device));
     public static Tensor Ones(long[] shape, DType type = DType.Float32, Device? device = null) => Dispatcher.Call("aten::ones", shape, type, Value.None, At(device));
     public static Tensor Full(long[] shape, double value, DType type = DType.Float32, Device? device = null) => Dispatcher.Call("aten::full", shape, value, type, Value.None, At(device));
+    public static Tensor Eye(long n, DType type = DType.Float32, Device? device = null) => Dispatcher.Call("aten::eye", n, type, Value.None, At(device));
     public static Tensor Arange(long end, DType type = DType.Float32, Device? device = null) => Dispatcher.Call("aten::arange", end, type, Value.None, At(device));
     /// <summary>Standard normal values from the generator that <see cref="Torch.ManualSeed"/> seeds.</summary>
     public static Tensor Randn(long[] shape, DType type = DType.Float32, Device? device = null) => Dispatcher.Call("aten::randn", shape, type, Value.None, At(device));

@@ -22,7 +22,7 @@ public sealed class LogisticRegression : IDisposable
     Tensor? _covariance, _weight, _bias;                                                   // (inputs, inputs); (classes, inputs) and (classes) of the last fit; float64
 
     /// <param name="config">Without hidden layers.</param>
-    /// <param name="x">(N, inputs) float32 from <see cref="LinearConfig.Vector"/>; it is standardised in place.</param> <param name="labels">(N), int64.</param>
+    /// <param name="x">(N, inputs) float32 from <see cref="LinearConfig.Vector"/>, on the device that is to compute; it is standardised in place.</param> <param name="labels">(N), int64, there too.</param>
     /// <exception cref="ArgumentException">A value is not finite.</exception>
     public LogisticRegression(LinearConfig config, Tensor x, Tensor labels)
     {
@@ -47,7 +47,7 @@ public sealed class LogisticRegression : IDisposable
         using var off = GradMode.Off();
         var (classes, inputs) = (_config.Classes, _config.Inputs);
         var scaling = Scaling(penalty);
-        var start = _weight is { } w && _bias is { } b ? Aten.Cat([(scaling is null ? w : w.MatMul(scaling.Value.Factor)).Flatten(), b], 0) : Aten.Zeros([(inputs + 1) * classes], DType.Float64);
+        var start = _weight is { } w && _bias is { } b ? Aten.Cat([(scaling is null ? w : w.MatMul(scaling.Value.Factor)).Flatten(), b], 0) : Aten.Zeros([(inputs + 1) * classes], DType.Float64, _x.Device);
         var fit = new Lbfgs().Minimise(start, point =>
         {
             var (weight, bias) = Unpacked(point, scaling?.Inverse);
@@ -79,7 +79,7 @@ public sealed class LogisticRegression : IDisposable
     static (Tensor Mean, Tensor Variance) Moments(Tensor x)
     {
         using var scope = new TensorScope();
-        var (n, sum, squares) = (x.Size(0), Aten.Zeros([x.Size(1)], DType.Float64), Aten.Zeros([x.Size(1)], DType.Float64));
+        var (n, sum, squares) = (x.Size(0), Aten.Zeros([x.Size(1)], DType.Float64, x.Device), Aten.Zeros([x.Size(1)], DType.Float64, x.Device));
         for (long at = 0; at < n; at += TileRows)
         {
             using var tile = new TensorScope();
@@ -98,7 +98,7 @@ public sealed class LogisticRegression : IDisposable
     {
         using var scope = new TensorScope();
         var (w, b) = (weight.To(DType.Float32), bias.To(DType.Float32));
-        var (loss, ofWeight, ofBias, n) = (0.0, Aten.Zeros(weight.Shape, DType.Float64), Aten.Zeros(bias.Shape, DType.Float64), _x.Size(0));
+        var (loss, ofWeight, ofBias, n) = (0.0, Aten.Zeros(weight.Shape, DType.Float64, _x.Device), Aten.Zeros(bias.Shape, DType.Float64, _x.Device), _x.Size(0));
         for (long at = 0; at < n; at += TileRows)
         {
             using var tile = new TensorScope();
@@ -123,7 +123,7 @@ public sealed class LogisticRegression : IDisposable
         }
         using var scope = new TensorScope();
         _covariance ??= Covariance().Keep();
-        var (a, one) = ((1 - 1.0 / _config.Classes) / _config.Classes, Dispatcher.Call("aten::eye", _config.Inputs, DType.Float64));
+        var (a, one) = ((1 - 1.0 / _config.Classes) / _config.Classes, Aten.Eye(_config.Inputs, DType.Float64, _x.Device));
         var factor = Dispatcher.Call("aten::linalg_cholesky", _covariance * a + one * penalty);
         return (scope.Return(factor), scope.Return(Dispatcher.Call("aten::linalg_solve_triangular", factor, one, false)));
     }
@@ -131,7 +131,7 @@ public sealed class LogisticRegression : IDisposable
     Tensor Covariance()
     {
         using var scope = new TensorScope();
-        var (n, sum) = (_x.Size(0), Aten.Zeros([_config.Inputs, _config.Inputs], DType.Float64));
+        var (n, sum) = (_x.Size(0), Aten.Zeros([_config.Inputs, _config.Inputs], DType.Float64, _x.Device));
         for (long at = 0; at < n; at += TileRows)
         {
             using var tile = new TensorScope();

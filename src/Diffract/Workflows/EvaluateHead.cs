@@ -48,12 +48,12 @@ public static class EvaluateHead
     /// <exception cref="FeatureStoreException">It was made at another size or for another class, lacks what the head reads, or labels, or holds features that are not finite.</exception>
     /// <exception cref="PictureException">It has pictures of a class that the head does not know; classes are matched by name.</exception>
     /// <param name="backbone">Built as far as the head needs; for a head with feedback only.</param> <param name="note">Called with what differs from the head's training and may move the result a little.</param>
-    public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null, Action<string>? note = null) =>
-        Test(head, store, averageLooks, cancellation, backbone, device, note).Score;
+    public static Score Run(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Action<string>? note = null) =>
+        Test(head, store, averageLooks, cancellation, backbone, note).Score;
 
     /// <summary>As <see cref="Run"/>, with how it was made, for a file that `compare` reads.</summary>
     /// <inheritdoc cref="Run"/>
-    public static HeadTest Test(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Device? device = null, Action<string>? note = null)
+    public static HeadTest Test(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Action<string>? note = null)
     {
         head.CheckBackbone((string)store.Manifest.How["model"]!["sha256"]!, (string)store.Manifest.How["model"]!["name"]!);
         CheckMaking(head.Features, store, note);
@@ -62,7 +62,7 @@ public static class EvaluateHead
         {
             throw new FeatureStoreException($"{store.Folder}: {rows.Length} rows to evaluate on, of which {rows.Count(row => store.Labels[row] < 0)} have no label");
         }
-        var source = new StoreSource(store, backbone, device, head.ClassNames);
+        var source = new StoreSource(store, backbone, head.Device, head.ClassNames);
         var looks = averageLooks ? source.TestLooks : [source.TestLooks[0]];
         store.Require([.. from key in head.Inputs.Head.Keys from look in looks select head.Inputs.Name(key, look.View.Flip ? 1 : 0, look.Draw)]);
         head.Use(backbone);
@@ -70,19 +70,19 @@ public static class EvaluateHead
     }
 
     /// <summary>Accuracy on the test pictures of a set, which go through the backbone as those that the head was trained on did; nothing is stored.</summary>
-    /// <param name="backbone">The head's, on <paramref name="device"/>, built as far as the head needs.</param> <param name="items">The test part of them is used; classes are matched by name.</param>
+    /// <param name="backbone">The head's, on the same device, built as far as the head needs.</param> <param name="items">The test part of them is used; classes are matched by name.</param>
     /// <param name="draws">Draws of noise that logits are averaged over.</param>
     /// <exception cref="HeadConfigException">It is another backbone, or the head's outputs are not finite.</exception>
     /// <exception cref="PictureException">A picture has a class that the head does not know; with <see cref="ExtractOptions.Strict"/>: one cannot be read.</exception>
     /// <exception cref="FeatureStoreException">Features are not finite.</exception>
-    public static HeadTest Test(TrainedHead head, Backbone backbone, ExtractItems items, int draws = 1, ExtractOptions? options = null, Device? device = null, Action<Progress>? report = null, CancellationToken cancellation = default)
+    public static HeadTest Test(TrainedHead head, Backbone backbone, ExtractItems items, int draws = 1, ExtractOptions? options = null, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         options ??= new();
         options.Check();
         head.CheckBackbone(backbone.Sha256, backbone.Name);
         head.Use(backbone);
         items = (items with { Items = [.. items.Items.Where(item => item.Split == PictureSplit.Test)] }).WithClasses(head.ClassNames);
-        using var source = new LiveSource(backbone, items, head.Features with { Draws = draws }, new(), options, device);
+        using var source = new LiveSource(backbone, items, head.Features with { Draws = draws }, new(), options, head.Device);
         var test = Test(head, source, source.RowsOf(PictureSplit.Test), averageLooks: true, report, cancellation, options.Strict);
         return test with { Unreadable = source.Failures, Features = Extract.How(backbone, items, source.Request) };
     }
@@ -106,13 +106,13 @@ public static class EvaluateHead
     /// <summary>Probabilities for picture files.</summary>
     /// <param name="draws">Draws of noise that logits are averaged over.</param>
     /// <returns>In the order of the paths; a picture that cannot be read, or for which net or head give no finite numbers, has an error and no probabilities.</returns>
-    public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<string> paths, int draws = 1, Device? device = null) =>
-        Predict(head, backbone, paths.Select(path => (path, (Func<byte[]>)(() => ReadFile(path)))), draws, device);
+    public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<string> paths, int draws = 1) =>
+        Predict(head, backbone, paths.Select(path => (path, (Func<byte[]>)(() => ReadFile(path)))), draws);
 
     /// <summary>Probabilities for pictures of a set; otherwise as the form for files.</summary>
     /// <param name="items">Their places in the set.</param> <param name="draws">Draws of noise that logits are averaged over.</param>
-    public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, PictureSet set, IEnumerable<int> items, int draws = 1, Device? device = null) =>
-        Predict(head, backbone, items.Select(item => (set.Items[item].Path, (Func<byte[]>)(() => set.ReadBytes(item)))), draws, device);
+    public static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, PictureSet set, IEnumerable<int> items, int draws = 1) =>
+        Predict(head, backbone, items.Select(item => (set.Items[item].Path, (Func<byte[]>)(() => set.ReadBytes(item)))), draws);
 
     static byte[] ReadFile(string path) => File.Exists(path) ? File.ReadAllBytes(path)
         : throw new PictureException(Directory.Exists(path) ? $"{path}: is a folder; name the picture files in it" : $"{path}: there is no such file");
@@ -136,13 +136,13 @@ public static class EvaluateHead
         }
     }
 
-    static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<(string Path, Func<byte[]> Read)> pictures, int draws, Device? device)
+    static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<(string Path, Func<byte[]> Read)> pictures, int draws)
     {
         head.CheckBackbone(backbone.Sha256, backbone.Name);
         head.Use(backbone);
         var request = head.Features with { Draws = draws, Flip = false };
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
-        var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
+        var extractor = new FeatureExtractor(backbone.Net, diffusion, request, head.Device);
         foreach (var (path, read) in pictures)
         {
             yield return One(head, extractor, path, read);
@@ -162,7 +162,7 @@ public static class EvaluateHead
             Preprocess.Normalise(picture.Rgb, x0.Span<float>());
             var maps = new Dictionary<FeatureName, Tensor>();
             extractor.Extract(x0, [ContentHash.Of(file)], (name, map) =>
-                maps[name] = NotFinite.FirstRow(map) is null ? scope.Adopt(map.Clone().Keep()) : throw new FeatureStoreException(NotFinite.Made(name)));
+                maps[name] = NotFinite.FirstRow(map) is null ? scope.Adopt(map.To(head.Device).Clone().Keep()) : throw new FeatureStoreException(NotFinite.Made(name)));
             var logits = Enumerable.Range(0, request.Draws).Select(draw => head.Head.Forward(head.Inputs.Head.Keys.ToDictionary(key => key, key => maps[head.Inputs.Name(key, 0, draw)]), training: false)).Aggregate((a, b) => a + b);
             var probabilities = (logits / request.Draws).Softmax(1).ToArray<float>();
             return Array.TrueForAll(probabilities, float.IsFinite) ? new(path, probabilities)

@@ -22,6 +22,9 @@ public sealed class TrainedHead : IDisposable
     public Head Head { get; }
     public HeadInputs Inputs { get; }
 
+    /// <summary>Where it computes.</summary>
+    public Device Device => _store.Device;
+
     /// <summary>How the features were made that it was trained on.</summary>
     public FeatureRequest Features { get; }
 
@@ -46,8 +49,9 @@ public sealed class TrainedHead : IDisposable
             [MadeWithKey] = madeWith.ToJsonString(),
         });
 
+    /// <param name="device">Where it is to compute: where its backbone does. Null: the processor.</param>
     /// <exception cref="HeadConfigException">The file is not a head that was trained here, or is damaged.</exception> <exception cref="CheckpointException">It cannot be read.</exception>
-    public static TrainedHead Open(string path)
+    public static TrainedHead Open(string path, Device? device = null)
     {
         if (!File.Exists(path))
         {
@@ -64,7 +68,7 @@ public sealed class TrainedHead : IDisposable
             var classes = JsonSerializer.Deserialize<string[]>(file.Metadata[ClassesKey])!;
             var trainSha256 = file.Metadata.TryGetValue(MadeWithKey, out var made) ? (string?)JsonNode.Parse(made)?[TrainSha256Key] : null;
             var trainedOn = trainSha256 is null ? null : TrainingPictures.Read(Path.Combine(Path.GetDirectoryName(path)!, TrainingPictures.File), trainSha256);
-            var store = ParameterStore.From(file.StateDict());
+            var store = ParameterStore.From(file.StateDict(), device: device);
             var head = config.Build(store.Root);
             store.Verify(path, hint: () => "The file is damaged or was written by another version.");
             var inputs = HeadInputs.Choose(config, config.Ts, [.. config.Blocks.Select(b => b.Block)], config.Classes, features.Pools, name => Shape(config, name), block => Side(config, block));
@@ -91,12 +95,16 @@ public sealed class TrainedHead : IDisposable
     public int DeepestBlock => Inputs.Head.Deepest;
 
     /// <summary>Gives the head the backbone that it was trained on; one with feedback runs it itself.</summary>
-    /// <exception cref="HeadConfigException">It is another backbone.</exception>
+    /// <exception cref="HeadConfigException">It is another backbone, or on another device.</exception>
     public void Use(Backbone? backbone)
     {
         if (backbone is not null)
         {
             CheckBackbone(backbone.Sha256, backbone.Name);
+            if (backbone.Loaded is { } loaded && loaded.Store.Device != Device)
+            {
+                throw new HeadConfigException($"the head is on {Device}, its backbone on {loaded.Store.Device}: open both on one device");
+            }
             Head.Attach(backbone.Net);
         }
     }

@@ -5,22 +5,25 @@ namespace Diffract.Tests.Cli;
 /// <summary>The command, run as a process of its own.</summary>
 static class Command
 {
-    public static (int Code, string Errors) Run(params string[] arguments) => RunWith(kernels: null, arguments);
+    public static (int Code, string Errors) Run(params string[] arguments)
+    {
+        var (code, _, errors) = RunWith([], arguments);
+        return (code, errors);
+    }
 
-    /// <param name="kernels">DIFFRACT_KERNELS; null: as it is.</param>
-    public static (int Code, string Errors) RunWith(string? kernels, params string[] arguments)
+    /// <param name="variables">Of its environment, beside those of this process.</param>
+    public static (int Code, string Output, string Errors) RunWith((string Name, string Value)[] variables, params string[] arguments)
     {
         var program = Path.Combine(AppContext.BaseDirectory.Replace("Diffract.Tests", "Diffract.Cli", StringComparison.Ordinal), "Diffract.Cli.dll");
         var start = new ProcessStartInfo(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"), [program, .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true };
-        if (kernels is not null)
+        foreach (var (name, value) in variables)
         {
-            start.Environment["DIFFRACT_KERNELS"] = kernels;
+            start.Environment[name] = value;
         }
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        output.Wait();
-        return (process.ExitCode, errors);
+        return (process.ExitCode, output.Result, errors);
     }
 }

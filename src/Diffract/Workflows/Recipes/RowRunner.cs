@@ -49,7 +49,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         }
         var choice = FeatureChoice.Make(job.Row.Uses(plan.Layout), use => Open(plan.StoreOf(job, use, seed), report), (store, use) => job.Row.Method == RecipeMethod.Neighbours
             ? NearestNeighbours.Run(store, Neighbours(job.Row, use) with { OnHeldOut = true, Seed = seed }, report: report, cancellation: cancellation).Lines.First(line => line.Votes == (job.Row.Neighbours.Majority ? "majority" : "weighted")).Top1
-            : TrainHeads.OnHeldOut(new StoreSource(store), Head(job.Row, use, seed), report, cancellation).HeldOutAccuracy);
+            : TrainHeads.OnHeldOut(new StoreSource(store, device: request.Device), Head(job.Row, use, seed), report, cancellation).HeldOutAccuracy);
         choice.Write(path);
         return choice;
     }
@@ -63,7 +63,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         }
         var head = Head(job.Row, use, seed);
         using var backbone = head.Head is FeedbackHeadConfig feedback ? Backbone.Open(request.ModelName, request.ConfigPath, job.Row.Features.Precision, request.Device, feedback.Deepest) : null;
-        TrainHead.Run(new StoreSource(store, backbone, backbone is null ? null : request.Device), head, at, report, cancellation);
+        TrainHead.Run(new StoreSource(store, backbone, request.Device), head, at, report, cancellation);
     }
 
     // Pictures go through the net anew each epoch; for fine-tuning the whole net is loaded, in float32.
@@ -85,9 +85,9 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         return new(head, row.RecipeFor(head, seed)) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
     }
 
-    static NeighboursRequest Neighbours(RecipeRow row, FeatureUse use) => new()
+    NeighboursRequest Neighbours(RecipeRow row, FeatureUse use) => new()
     {
-        Knn = new Knn { K = [row.Neighbours.K], Temperature = row.Neighbours.Temperature }, T = use.T, Blocks = use.Blocks, Pools = [use.Pool], AverageLooks = row.Features.Average,
+        Knn = new Knn { K = [row.Neighbours.K], Temperature = row.Neighbours.Temperature, Device = request.Device ?? Device.Cpu }, T = use.T, Blocks = use.Blocks, Pools = [use.Pool], AverageLooks = row.Features.Average,
     };
 
     static FeatureRequest Request(RecipeFeatures features, FeatureUse use, UNetLayout layout)
