@@ -26,7 +26,7 @@ sealed class BackboneOptions(bool modelRequired = true)
         return new(UNetRecognizer.Recognise(file, UNetLoader.Weights(file, group), arguments.GetValue(Config)).Config);
     }
 
-    public LoadedBackbone Open(ParseResult arguments, int? lastBlock, DType? precision = null, string? model = null)
+    public Backbone Open(ParseResult arguments, int? lastBlock, DType? precision = null, string? model = null)
     {
         if (arguments.GetValue(PackedMemory) is { } size)
         {
@@ -35,14 +35,6 @@ sealed class BackboneOptions(bool modelRequired = true)
         var device = Torch.Device.Parse(arguments.GetValue(Device)!);
         var backbone = Backbone.Open(model ?? arguments.GetValue(Model)!, arguments.GetValue(Config), precision ?? CommonOptions.ParsePrecision(arguments.GetValue(Precision)!), device, lastBlock);
         ModelNotes.Print(backbone.Loaded!.Recognised);
-        return new(backbone, device);
+        return backbone;
     }
-}
-
-/// <summary>A backbone and the device that it computes on.</summary>
-sealed record LoadedBackbone(Backbone Backbone, Device Device) : IDisposable
-{
-    public LoadedUNet Loaded => Backbone.Loaded!;
-
-    public void Dispose() => Backbone.Dispose();
 }

@@ -47,7 +47,7 @@ static class EvaluateVerb
             {
                 using var features = FeatureStore.Open(folder);
                 using var net = arguments.GetValue(backbone.Model) is null ? null : backbone.Open(arguments, trained.DeepestBlock, trained.Features.Precision);
-                return EvaluateHead.Test(trained, features, arguments.GetValue(average), Run.Cancellation, net?.Backbone, Note);
+                return EvaluateHead.Test(trained, features, arguments.GetValue(average), Run.Cancellation, net, Note);
             }
 
             HeadTest OfPictures()
@@ -56,7 +56,7 @@ static class EvaluateVerb
                 foreach (var text in items.Set.Warnings.Append(items.Decision)) { Note(text); }
                 if (arguments.GetValue(pictures.Test) is null && items.Items.Any(item => item.Split == PictureSplit.Train)) { Note($"training pictures of the set are not tested; --test {arguments.GetValue(pictures.Data)} tests on all of a folder without parts"); }
                 using var net = backbone.Open(arguments, trained.DeepestBlock, trained.Features.Precision);
-                var test = EvaluateHead.Test(trained, net.Backbone, items, arguments.GetValue(pictures.Draws), pictures.Options(arguments), progress.Report, Run.Cancellation);
+                var test = EvaluateHead.Test(trained, net, items, arguments.GetValue(pictures.Draws), pictures.Options(arguments), progress.Report, Run.Cancellation);
                 foreach (var (path, error) in test.Unreadable.Take(20)) { Console.Error.WriteLine($"left out: {StoreManifest.Named(path, error)}"); }
                 return test;
             }

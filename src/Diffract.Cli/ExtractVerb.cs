@@ -37,19 +37,19 @@ static class ExtractVerb
                 throw new ArgumentException("extract needs --model CKPT (or --pixels SIDE, for a baseline without a net)");
             }
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
-            var request = features.Request(arguments, net.Loaded.Net, precision);
+            var request = features.Request(arguments, net.Net, precision);
             if (arguments.GetValue(dry))
             {
-                if (Extract.Held(net.Backbone, items, request, arguments.GetValue(output)!, features.Options(arguments), cancellation: Run.Cancellation) is { } held)
+                if (Extract.Held(net, items, request, arguments.GetValue(output)!, features.Options(arguments), cancellation: Run.Cancellation) is { } held)
                 {
                     Show(arguments.GetValue(output)!, held, items, arguments.GetValue(json));
                     return 0;
                 }
-                Console.WriteLine(ExtractEstimate.Measure(net.Backbone, items, request, features.Options(arguments), net.Device).ToString(arguments.GetValue(json)));
+                Console.WriteLine(ExtractEstimate.Measure(net, items, request, features.Options(arguments)).ToString(arguments.GetValue(json)));
                 return 0;
             }
             using var progress = new ConsoleProgress(arguments.GetValue(json));
-            var summary = Extract.Run(net.Backbone, items, request, arguments.GetValue(output)!, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
+            var summary = Extract.Run(net, items, request, arguments.GetValue(output)!, features.Options(arguments), progress.Report, Run.Cancellation);
             Show(arguments.GetValue(output)!, summary, items, arguments.GetValue(json));
             return 0;
         });

@@ -38,16 +38,16 @@ static class FineTuneVerb
             };
             var items = features.Items(arguments);
             using var net = backbone.Open(arguments, lastBlock: null, DType.Float32);
-            var wanted = features.Request(arguments, net.Loaded.Net, tuning.Precision);
+            var wanted = features.Request(arguments, net.Net, tuning.Precision);
             HeadConfig config;
             if (line is null)
             {
-                var fed = feedback.Head(arguments, net.Loaded.Net.Layout, head.Reader(arguments, wanted.T.Count, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted)), [.. wanted.Blocks], wanted.Class);
+                var fed = feedback.Head(arguments, net.Net.Layout, head.Reader(arguments, wanted.T.Count, NamedHead.MapsOf(net.Net.Layout, wanted)), [.. wanted.Blocks], wanted.Class);
                 (config, wanted) = (fed, wanted with { Blocks = fed.FirstPassBlocks, Pools = [0] });
             }
             else
             {
-                config = line.Config ?? FineTuneRecipes.Head(name, line.Named!.Config(wanted.T.Count, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0]));
+                config = line.Config ?? FineTuneRecipes.Head(name, line.Named!.Config(wanted.T.Count, NamedHead.MapsOf(net.Net.Layout, wanted), wanted.Pools[0]));
             }
             var request = new TrainHeadRequest(config,
                 head.Settings(arguments, recipe, arguments.GetValue(features.Seed), choose: false) with { Accumulate = arguments.GetValue(accumulate) })
@@ -55,7 +55,7 @@ static class FineTuneVerb
                 Subset = subset.Value(arguments),
                 AverageLooks = arguments.GetValue(head.Average),
             };
-            var result = FineTune.Run(net.Backbone, items, wanted, look.Config(arguments), tuning, request, folder, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
+            var result = FineTune.Run(net, items, wanted, look.Config(arguments), tuning, request, folder, features.Options(arguments), progress.Report, Run.Cancellation);
             progress.Dispose();
             TrainVerb.Show(result, folder, arguments.GetValue(json));
             return 0;

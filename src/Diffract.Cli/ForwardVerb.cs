@@ -19,8 +19,8 @@ static class ForwardVerb
         {
             CommonOptions.RefuseOver("--out", arguments.GetValue(output), arguments.GetValue(input)!);
             using var net = backbone.Open(arguments, lastBlock: null);
-            var count = Forward.Run(net.Loaded, arguments.GetValue(input)!, arguments.GetValue(output)!);
-            Console.WriteLine($"{count} pictures through {net.Loaded.Net.Last} blocks of a {net.Loaded.Recognised.Description}: {arguments.GetValue(output)}");
+            var count = Forward.Run(net.Loaded!, arguments.GetValue(input)!, arguments.GetValue(output)!);
+            Console.WriteLine($"{count} pictures through {net.Net.Last} blocks of a {net.Loaded!.Recognised.Description}: {arguments.GetValue(output)}");
             return 0;
         });
         return verb;

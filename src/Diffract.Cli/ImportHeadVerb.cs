@@ -50,14 +50,14 @@ static class ImportHeadVerb
                 throw new ArgumentException("--head diffeed needs --model CKPT, --t LIST, --blocks LIST (of the second pass) and --classes FILE");
             }
             using var net = backbone.Open(arguments, lastBlock: 1);                        // its layout is wanted, not its weights
-            var layout = net.Loaded.Net.Layout;
+            var layout = net.Net.Layout;
             var side = layout.Config.ImageSize;
             int[] read = [.. list.Order()];
             var request = new FeatureRequest { T = [.. steps.Order()], Blocks = read, Height = side, Width = side, Precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!) };
             string[] known = [.. File.ReadLines(names).Select(line => line.Trim()).Where(line => line.Length > 0)];
             var fed = feedback.ReleasedList(arguments);
             var wanted = feedback.Head(arguments, layout, Described(arguments) ?? WithTokens(arguments, new AttentionConfig()), read, label: null, fed is null ? null : ReleasedHead.Pairs(fed, layout.InputBlocks.Count).Pairs);
-            var understood = ImportHead.Run(arguments.GetValue(file)!, wanted, request, net.Backbone, known, arguments.GetValue(output)!, new ReleasedLists(steps, list) { Feedback = fed });
+            var understood = ImportHead.Run(arguments.GetValue(file)!, wanted, request, net, known, arguments.GetValue(output)!, new ReleasedLists(steps, list) { Feedback = fed });
             Console.WriteLine(FormattableString.Invariant($"{arguments.GetValue(output)}: {understood.Kind}, {understood.ParameterCount():n0} parameters, t {string.Join(",", understood.Ts)}, blocks {string.Join(",", read)} of the second pass"));
             return 0;
         }

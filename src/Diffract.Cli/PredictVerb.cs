@@ -25,7 +25,7 @@ static class PredictVerb
             using var trained = TrainedHead.Open(arguments.GetValue(head)!, Torch.Device.Parse(arguments.GetValue(backbone.Device)!));
             using var net = backbone.Open(arguments, trained.DeepestBlock, trained.Features.Precision);
             var failed = false;
-            foreach (var prediction in EvaluateHead.Predict(trained, net.Backbone, arguments.GetValue(pictures)!, arguments.GetValue(draws)))
+            foreach (var prediction in EvaluateHead.Predict(trained, net, arguments.GetValue(pictures)!, arguments.GetValue(draws)))
             {
                 failed |= prediction.Error is not null;
                 Show(prediction, trained.ClassNames, arguments.GetValue(top), arguments.GetValue(json));

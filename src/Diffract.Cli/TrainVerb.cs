@@ -84,9 +84,9 @@ static class TrainVerb
             Require(arguments, backbone, features);
             var items = features.Items(arguments);
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
-            var wanted = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
-            using var source = new LiveSource(net.Backbone, items, wanted, look.Config(arguments), features.Options(arguments), net.Device);
-            var plan = Plan(arguments, wanted.T, NamedHead.MapsOf(net.Loaded.Net.Layout, wanted), wanted.Pools[0], subset.Value(arguments), choose: false);
+            var wanted = features.Request(arguments, net.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
+            using var source = new LiveSource(net, items, wanted, look.Config(arguments), features.Options(arguments));
+            var plan = Plan(arguments, wanted.T, NamedHead.MapsOf(net.Net.Layout, wanted), wanted.Pools[0], subset.Value(arguments), choose: false);
             return plan.FirstOrDefault(head => head.Request.Blocks?.Except(wanted.Blocks).Any() == true) is not { } strange ? Trained(source, plan, folder, progress)
                 : throw new ArgumentException($"{strange.Name} reads blocks {string.Join(", ", strange.Request.Blocks!)}; --blocks names {string.Join(", ", wanted.Blocks)}: give it all blocks that the heads read");
         }
@@ -105,13 +105,13 @@ static class TrainVerb
             var reader = head.Reader(arguments, steps.Length, [.. read.Select(b => FeatureSpec.Of(layout, b, side, side))]);
             var config = feedback.Head(arguments, layout, reader, read, arguments.GetValue(features.Class));
             using var net = backbone.Open(arguments, config.Deepest);
-            net.Loaded.Net.Recompute = arguments.GetValue(feedback.Recompute);
+            net.Net.Recompute = arguments.GetValue(feedback.Recompute);
             var recipe = head.Settings(arguments, HeadRecipes.Feedback(arguments.GetValue(head.Recipe)!), arguments.GetValue(features.Seed), choose: false);
             var request = new TrainHeadRequest(config, recipe) { T = Given(arguments, features.T) ? steps : null, Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
-            var wanted = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!)) with { Blocks = config.FirstPassBlocks, Pools = [0] };
+            var wanted = features.Request(arguments, net.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!)) with { Blocks = config.FirstPassBlocks, Pools = [0] };
             if (isLive)
             {
-                using var source = new LiveSource(net.Backbone, features.Items(arguments), wanted, look.Config(arguments), features.Options(arguments), net.Device);
+                using var source = new LiveSource(net, features.Items(arguments), wanted, look.Config(arguments), features.Options(arguments));
                 return TrainHead.Run(source, request, folder, progress.Report, Run.Cancellation);
             }
             var kept = arguments.GetValue(store) ?? Path.Combine(folder, "features");
@@ -120,10 +120,10 @@ static class TrainVerb
                 var (items, few) = subset.Narrow(arguments, features.Items(arguments), arguments.GetValue(features.Seed));
                 request = request with { Subset = few };
                 feedback.CheckRoom(arguments, wanted, layout, items.Items.Count);
-                Extract.Run(net.Backbone, items, wanted, kept, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
+                Extract.Run(net, items, wanted, kept, features.Options(arguments), progress.Report, Run.Cancellation);
             }
             using var open = FeatureStore.Open(kept);
-            return TrainHead.Run(new StoreSource(open, net.Backbone, net.Device), request, folder, progress.Report, Run.Cancellation);
+            return TrainHead.Run(new StoreSource(open, net), request, folder, progress.Report, Run.Cancellation);
         }
 
         // The heads for the maps at hand.
@@ -149,14 +149,14 @@ static class TrainVerb
             Require(arguments, backbone, features);
             var (items, few) = subset.Narrow(arguments, features.Items(arguments), arguments.GetValue(features.Seed));
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
-            var request = features.Request(arguments, net.Loaded.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
+            var request = features.Request(arguments, net.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
             if (!Given(arguments, features.Pool))                                          // as the heads need it
             {
-                var layout = net.Loaded.Net.Layout;
+                var layout = net.Net.Layout;
                 var heads = Plan(arguments, request.T, NamedHead.MapsOf(layout, request), request.Pools[0], few, choose: true);
                 request = request with { Pools = [.. heads.SelectMany(planned => HeadInputs.PoolsFor(planned.Request.Head, layout, request, planned.Request.Blocks)).Distinct().Order()] };
             }
-            var summary = Extract.Run(net.Backbone, items, request, folder, features.Options(arguments), net.Device, progress.Report, Run.Cancellation);
+            var summary = Extract.Run(net, items, request, folder, features.Options(arguments), progress.Report, Run.Cancellation);
             progress.Dispose();
             ExtractVerb.Show(folder, summary, items, json: false);
             return (folder, few);

@@ -10,19 +10,21 @@ public sealed class FeatureExtractor
 {
     readonly UNet _net;
     readonly GaussianDiffusion _diffusion;
-    readonly Device _device;
 
     /// <param name="net">Built at least as far as the deepest block asked for.</param> <param name="diffusion">Of the schedule that the net was trained with.</param>
     /// <exception cref="ArgumentException">The request does not fit the net.</exception>
-    public FeatureExtractor(UNet net, GaussianDiffusion diffusion, FeatureRequest request, Device? device = null)
+    public FeatureExtractor(UNet net, GaussianDiffusion diffusion, FeatureRequest request)
     {
         request.Check(net.Layout, diffusion.Steps);
-        (_net, _diffusion, Request, _device) = (net, diffusion, request, device ?? Device.Cpu);
+        (_net, _diffusion, Request) = (net, diffusion, request);
     }
 
     public FeatureRequest Request { get; }
 
     public UNetLayout Layout => _net.Layout;
+
+    /// <summary>The net's.</summary>
+    public Device Device => _net.Device;
 
     /// <summary>All maps of a batch.</summary>
     /// <param name="x0">(N, 3, H, W) in [-1, 1], in the host's memory.</param>
@@ -69,9 +71,9 @@ public sealed class FeatureExtractor
     {
         using var scope = new TensorScope();
         var n = x0.Size(0);
-        var steps = Aten.Full([n], t, DType.Int64, _device);
-        var xt = _diffusion.QSample(x0.To(_device), steps, Noise(x0.Shape, noise, t).To(_device));
-        var y = Request.Class is { } label ? scope.Return(Aten.Full([n], label, DType.Int64, _device)) : null;
+        var steps = Aten.Full([n], t, DType.Int64, _net.Device);
+        var xt = _diffusion.QSample(x0.To(_net.Device), steps, Noise(x0.Shape, noise, t).To(_net.Device));
+        var y = Request.Class is { } label ? scope.Return(Aten.Full([n], label, DType.Int64, _net.Device)) : null;
         return new(scope.Return(xt), scope.Return(steps), y);
     }
 

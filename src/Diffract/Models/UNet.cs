@@ -27,7 +27,7 @@ public sealed class UNet
         {
             throw new ArgumentOutOfRangeException(nameof(last), $"block {Last}: this net has blocks 1 to {Layout.Blocks.Count}");
         }
-        ComputeType = p.Store.ComputeType;
+        (ComputeType, Device) = (p.Store.ComputeType, p.Store.Device);
         _time1 = new(p["time_embed"][0], config.ModelChannels, config.TimeEmbeddingWidth, full: true);
         _time2 = new(p["time_embed"][2], config.TimeEmbeddingWidth, config.TimeEmbeddingWidth, full: true);
         _labels = config.Classes is { } classes ? p["label_emb"].GetFull("weight", [classes, config.TimeEmbeddingWidth], Inits.Normal(1)) : null;
@@ -47,6 +47,9 @@ public sealed class UNet
 
     /// <summary>The type of the maps: float32 or bfloat16. Norms and softmax compute in float32 either way.</summary>
     public DType ComputeType { get; init; }
+
+    /// <summary>Where its weights are, and its inputs have to be.</summary>
+    public Device Device { get; }
 
     /// <summary>Switches the dropout that the configuration names on; off at first.</summary>
     public bool Training

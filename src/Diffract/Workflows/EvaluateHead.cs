@@ -82,7 +82,7 @@ public static class EvaluateHead
         head.CheckBackbone(backbone.Sha256, backbone.Name);
         head.Use(backbone);
         items = (items with { Items = [.. items.Items.Where(item => item.Split == PictureSplit.Test)] }).WithClasses(head.ClassNames);
-        using var source = new LiveSource(backbone, items, head.Features with { Draws = draws }, new(), options, head.Device);
+        using var source = new LiveSource(backbone, items, head.Features with { Draws = draws }, new(), options);
         var test = Test(head, source, source.RowsOf(PictureSplit.Test), averageLooks: true, report, cancellation, options.Strict);
         return test with { Unreadable = source.Failures, Features = Extract.How(backbone, items, source.Request) };
     }
@@ -142,7 +142,7 @@ public static class EvaluateHead
         head.Use(backbone);
         var request = head.Features with { Draws = draws, Flip = false };
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
-        var extractor = new FeatureExtractor(backbone.Net, diffusion, request, head.Device);
+        var extractor = new FeatureExtractor(backbone.Net, diffusion, request);
         foreach (var (path, read) in pictures)
         {
             yield return One(head, extractor, path, read);

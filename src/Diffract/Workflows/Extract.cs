@@ -29,13 +29,13 @@ public static class Extract
     /// <exception cref="FeatureStoreException">The folder holds features that were made differently or of other pictures, the message says what differs; or features are NaN or infinite.</exception>
     /// <exception cref="PictureException">With <see cref="ExtractOptions.Strict"/>: a picture cannot be read. Always: no picture can.</exception>
     /// <exception cref="ArgumentException">The net does not have what is asked for, or an option is out of range.</exception>
-    public static ExtractSummary Run(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions? options = null, Device? device = null,
+    public static ExtractSummary Run(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions? options = null,
         Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         options ??= new();
         options.Check();
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
-        var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
+        var extractor = new FeatureExtractor(backbone.Net, diffusion, request);
         var existing = Find(backbone, items, request, folder, options, report, cancellation);
         if (existing is { Complete: true } && IsWhole(existing, folder))
         {
@@ -44,7 +44,7 @@ public static class Extract
         string[] remade = existing is { Complete: true } ? [.. Missing(existing, folder).Select(StoreManifest.ShardName)] : [];
         if (existing is not null)
         {
-            extractor = new(backbone.Net, diffusion, WithinReach(existing, folder, backbone), device); // all that the store was made with, which may be more than is asked for now
+            extractor = new(backbone.Net, diffusion, WithinReach(existing, folder, backbone)); // all that the store was made with, which may be more than is asked for now
         }
         var manifest = existing ?? Begin(backbone, items, request, folder, options);
         try

@@ -14,11 +14,11 @@ namespace Diffract.Workflows;
 public sealed record ExtractEstimate(int Pictures, int Passes, double SecondsPerPicture, double Seconds, long DiskBytes, long MemoryBytes, long PackedBytes, int Batch)
 {
     /// <summary>Runs one batch twice and times the second time; writes nothing.</summary>
-    public static ExtractEstimate Measure(Backbone backbone, ExtractItems items, FeatureRequest request, ExtractOptions options, Device? device = null)
+    public static ExtractEstimate Measure(Backbone backbone, ExtractItems items, FeatureRequest request, ExtractOptions options)
     {
         options.Check();
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
-        var extractor = new FeatureExtractor(backbone.Net, diffusion, request, device);
+        var extractor = new FeatureExtractor(backbone.Net, diffusion, request);
         var batch = Math.Min(options.BatchFor(request), items.Items.Count);
         var part = items.Items.Take(batch).ToArray();
         double Once()

@@ -19,11 +19,11 @@ public static class FineTune
     /// <param name="look">How training sees the pictures.</param> <param name="tuning">How the backbone is trained.</param> <param name="folder">Receives the files, and until it is done the state of the run.</param>
     /// <exception cref="TrainException">A split is empty, a class has no training pictures, or the loss is not finite.</exception>
     public static HeadResult Run(Backbone backbone, ExtractItems items, FeatureRequest features, LiveConfig look, TuningConfig tuning, TrainHeadRequest request, string folder,
-        ExtractOptions? options = null, Torch.Device? device = null, Action<Progress>? report = null, CancellationToken cancellation = default)
+        ExtractOptions? options = null, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         var deepest = request.Head is FeedbackHeadConfig feedback ? feedback.ReadBlocks[^1] : (request.Blocks ?? features.Blocks)[^1];
         var trained = new BackboneTuning(backbone, deepest, tuning);
-        using var source = new LiveSource(backbone, items, features with { Precision = tuning.Precision }, look, options, device, trained);
+        using var source = new LiveSource(backbone, items, features with { Precision = tuning.Precision }, look, options, trained);
         return TrainHead.Run(source, request, folder, report, cancellation);
     }
 }

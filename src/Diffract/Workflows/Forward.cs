@@ -15,7 +15,7 @@ public static class Forward
         using var scope = new TensorScope();
         using var off = GradMode.Off();
         using var file = CheckpointFile.Open(input);
-        var device = model.Store.Device;
+        var device = model.Net.Device;
         var x = ForwardInput.Pictures(file, model.Config);
         var t = ForwardInput.Steps(file, x.Size(0));
         var y = ForwardInput.Classes(file, x.Size(0), model.Config);

@@ -24,17 +24,16 @@ public sealed class LiveSource : HeadSource, IDisposable
     readonly BackboneTuning? _tuning;
     readonly int _pass;
 
-    /// <param name="backbone">On <paramref name="device"/>, at least as far as the deepest block.</param>
+    /// <param name="backbone">At least as far as the deepest block.</param>
     /// <param name="request">t, blocks, size, seed of the noise; its draws are those that a test averages over. Pools are as a head needs them.</param>
     /// <param name="options">Threads, and pictures a pass where the backbone is frozen.</param> <param name="tuning">Trains the backbone; null: it is frozen.</param>
-    public LiveSource(Backbone backbone, ExtractItems items, FeatureRequest request, LiveConfig config, ExtractOptions? options = null, Device? device = null, BackboneTuning? tuning = null)
+    public LiveSource(Backbone backbone, ExtractItems items, FeatureRequest request, LiveConfig config, ExtractOptions? options = null, BackboneTuning? tuning = null)
     {
         options ??= new();
         (_backbone, _items, _config, _tuning, _pass) = (backbone, items, config, tuning, options.BatchFor(request));
         Request = request with { Pools = [0], Flip = false };
-        Device = device ?? Device.Cpu;
         _diffusion = new(NoiseSchedule.Named(backbone.Schedule));
-        _extractor = new(tuning?.Net ?? backbone.Net, _diffusion, Request, Device);
+        _extractor = new(tuning?.Net ?? backbone.Net, _diffusion, Request);
         _pictures = new(items, Request, options.Workers);
         Labels = [.. items.Items.Select(item => (long)items.Set.Items[item.Item].Class)];
         Splits = [.. items.Items.Select(item => item.Split)];
@@ -48,7 +47,7 @@ public sealed class LiveSource : HeadSource, IDisposable
     public override IReadOnlyList<string> Files { get; }
     public override string Decision => _items.Decision;
     public override FeatureRequest Request { get; }
-    public override Device Device { get; }
+    public override Device Device => _extractor.Device;
     public override UNet Net => _tuning?.Net ?? _backbone.Net;
     public override bool RunsNet => true;
     public override int TestBatch => Math.Max(_pass, 64);

@@ -16,12 +16,12 @@ public sealed class StoreSource : HeadSource
     readonly Dictionary<FeatureName, BitArray> _finite = [];                               // of a map, the looks at rows that were found to be so: every epoch reads them again
     string[]? _files;
 
-    /// <param name="backbone">The one that the store was made with, on <paramref name="device"/>; needed for a head with feedback only.</param>
+    /// <param name="backbone">The one that the store was made with; needed for a head with feedback only.</param> <param name="device">Where heads are trained or tested; null: where the backbone is, or on the processor.</param>
     /// <param name="classNames">Classes of a head, to which the store's are matched by name; null: the store's own.</param>
     /// <exception cref="FeatureStoreException">The store was made with another backbone.</exception> <exception cref="PictureException">A row has a class that is not among <paramref name="classNames"/>.</exception>
     public StoreSource(FeatureStore store, Backbone? backbone = null, Device? device = null, IReadOnlyList<string>? classNames = null)
     {
-        (_store, Net, Device, ClassNames) = (store, backbone?.Net, device ?? Device.Cpu, classNames ?? store.Manifest.ClassNames);
+        (_store, Net, Device, ClassNames) = (store, backbone?.Net, backbone?.Net.Device ?? device ?? Device.Cpu, classNames ?? store.Manifest.ClassNames);
         Labels = classNames is null ? store.Labels : Mapped(store, classNames);
         var made = store.Manifest.How["model"]!;
         if (backbone is not null && backbone.Sha256 != (string)made["sha256"]!)

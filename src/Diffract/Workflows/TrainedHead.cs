@@ -101,9 +101,9 @@ public sealed class TrainedHead : IDisposable
         if (backbone is not null)
         {
             CheckBackbone(backbone.Sha256, backbone.Name);
-            if (backbone.Loaded is { } loaded && loaded.Store.Device != Device)
+            if (backbone.Net.Device != Device)
             {
-                throw new HeadConfigException($"the head is on {Device}, its backbone on {loaded.Store.Device}: open both on one device");
+                throw new HeadConfigException($"the head is on {Device}, its backbone on {backbone.Net.Device}: open both on one device");
             }
             Head.Attach(backbone.Net);
         }

@@ -74,7 +74,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, tunes ? DType.Float32 : row.Features.Precision, request.Device, tunes ? null : deepest);
         var features = Request(row.Features, use with { Blocks = head.Blocks! }, plan.Layout);
         var tuning = tunes ? new BackboneTuning(backbone, use.Blocks[^1], row.Tuning) : null;
-        using var source = new LiveSource(backbone, Items(job.Data, seed), features, new() { Crop = row.Features.Crop, Flip = row.Features.Flip }, request.Extract, request.Device, tuning);
+        using var source = new LiveSource(backbone, Items(job.Data, seed), features, new() { Crop = row.Features.Crop, Flip = row.Features.Flip }, request.Extract, tuning);
         TrainHead.Run(source, head, at, report, cancellation);
     }
 
@@ -102,7 +102,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         if (_extracted.Add(store.Folder))
         {
             using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, store.Request.Precision, request.Device, store.Request.Blocks[^1]);
-            Extract.Run(backbone, pictures, store.Request, at, request.Extract, request.Device, report, cancellation);
+            Extract.Run(backbone, pictures, store.Request, at, request.Extract, report, cancellation);
         }
         return FeatureStore.Open(at);
     }
