@@ -24,8 +24,8 @@ const c10::Device device(c10::DeviceType::CUDA, 0);
 // ---- Memory: addresses with a bit that no address of a process has.
 constexpr uintptr_t mark = uintptr_t(1) << 62;
 
-void* marked(void* memory) { return memory ? reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(memory) | mark) : nullptr; }
-void* unmarked(void* memory) { return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(memory) & ~mark); }
+void* marked(const void* memory) { return memory ? reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(memory) | mark) : nullptr; }
+void* unmarked(const void* memory) { return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(memory) & ~mark); }
 
 void release(void* context) { delete static_cast<c10::DataPtr*>(context); }
 
@@ -35,9 +35,12 @@ c10::DataPtr on_device(c10::DataPtr&& memory)
     return {address, new c10::DataPtr(std::move(memory)), &release, device};
 }
 
+// Of functions that differ between versions of libtorch there is one for each, without `override`.
 struct DeviceMemory final : c10::Allocator
 {
-    c10::DataPtr allocate(size_t bytes) const override { return on_device(c10::GetCPUAllocator()->allocate(bytes)); }
+    c10::DataPtr allocate(size_t bytes) { return on_device(c10::GetCPUAllocator()->allocate(bytes)); }
+    c10::DataPtr allocate(size_t bytes) const { return on_device(c10::GetCPUAllocator()->allocate(bytes)); }
+    void copy_data(void* to, const void* from, size_t bytes) const { std::memcpy(unmarked(to), unmarked(from), bytes); }
     c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
 };
 
@@ -232,13 +235,17 @@ at::Tensor as_strided(const at::Tensor& self, at::IntArrayRef size, at::IntArray
 struct Hooks final : at::CUDAHooksInterface
 {
     explicit Hooks(at::CUDAHooksArgs) {}
-    void initCUDA() const override {}
     bool hasCUDA() const override { return true; }
-    bool hasPrimaryContext(int64_t) const override { return true; }
     int getNumGPUs() const override { return 1; }
-    const at::Generator& getDefaultCUDAGenerator(c10::DeviceIndex) const override { return at::detail::getDefaultCPUGenerator(); }
-    bool isPinnedPtr(void*) const override { return false; }
-    int64_t current_device() const override { return 0; }
+    decltype(std::declval<at::CUDAHooksInterface>().current_device()) current_device() const override { return 0; }
+    void initCUDA() const {}
+    void init() const {}
+    bool hasPrimaryContext(int64_t) const { return true; }
+    bool hasPrimaryContext(c10::DeviceIndex) const { return true; }
+    bool isPinnedPtr(void*) const { return false; }
+    bool isPinnedPtr(const void*) const { return false; }
+    const at::Generator& getDefaultCUDAGenerator(c10::DeviceIndex) const { return at::detail::getDefaultCPUGenerator(); }
+    const at::Generator& getDefaultGenerator(c10::DeviceIndex) const { return at::detail::getDefaultCPUGenerator(); }
 };
 
 struct Guard final : c10::impl::DeviceGuardImplInterface
