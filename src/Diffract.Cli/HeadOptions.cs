@@ -60,6 +60,10 @@ sealed class HeadOptions
     /// <param name="choose">False takes the recipe's usual learning rate and weight decay where the command line names none.</param>
     public HeadRecipe Settings(ParseResult arguments, HeadRecipe recipe, ulong seed, bool choose)
     {
+        if (recipe.Name == "logistic" && new Option[] { Rates, Epochs, Batch }.FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } stray)
+        {
+            throw new ArgumentException($"{stray.Name}: --recipe logistic fits a head to its optimum, without steps; --recipe default takes steps");
+        }
         recipe = choose ? recipe : recipe.WithoutChoice();
         return recipe with
         {

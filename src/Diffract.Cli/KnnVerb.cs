@@ -39,6 +39,10 @@ static class KnnVerb
             var folder = arguments.GetValue(output);
             var result = NearestNeighbours.Run(features, request, folder, progress.Report, Run.Cancellation);
             progress.Dispose();
+            if (request.Knn.K.Where(asked => asked > result.TrainPictures).ToList() is { Count: > 0 } beyond)
+            {
+                Console.Error.WriteLine($"k {string.Join(", ", beyond)}: there are {result.TrainPictures} pictures to vote; all of them do");
+            }
             if (folder is not null)
             {
                 AtomicFile.Write(Path.Combine(folder, "table.md"), Encoding.UTF8.GetBytes(result.Table().Markdown() + "\n"));

@@ -8,4 +8,4 @@ foreach (var verb in Verbs.All)
     root.Subcommands.Add(verb);
 }
 return Run.Guarded(() => root.Parse(args) is { Action: ParseErrorAction faults } wrong && args.Length > 0 ? UsageErrors.Print(wrong, faults)
-    : root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
+    : root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }), json: args.Contains("--json"));

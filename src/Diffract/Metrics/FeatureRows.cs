@@ -14,14 +14,14 @@ public sealed unsafe class FeatureRows
     readonly double[] _inverse; // 1 / length; 0 for a row of zeros
 
     /// <summary>Reads all rows once, for their lengths.</summary>
-    /// <param name="name">For errors.</param> <param name="width">Values a row.</param> <param name="read">Gives the same values each time.</param>
+    /// <param name="name">For errors.</param> <param name="width">Values a row.</param> <param name="read">Gives the same values each time.</param> <param name="nameOf">A row's name for errors; null: its number.</param>
     /// <exception cref="ArgumentException">A row holds NaN or infinity.</exception>
-    public FeatureRows(string name, int count, int width, RowReader read)
+    public FeatureRows(string name, int count, int width, RowReader read, Func<int, string>? nameOf = null)
     {
         (Count, Width, _read, _inverse) = (count, width, read, new double[count]);
         Parallel.For(0, count, NeighbourSearch.Threads, () => new float[width], (i, _, row) => { _inverse[i] = Inverse(row, i); return row; }, _ => { });
         var bad = Array.FindIndex(_inverse, double.IsNaN);
-        if (bad >= 0) { throw new ArgumentException($"{name} features: row {bad} holds NaN or infinity; leave that picture out, or find out which step made it"); }
+        if (bad >= 0) { throw new ArgumentException($"{name} features: {nameOf?.Invoke(bad) ?? $"row {bad}"} holds NaN or infinity; leave that picture out, or find out which step made it"); }
     }
 
     /// <summary>Rows that are in memory.</summary>

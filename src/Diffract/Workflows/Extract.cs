@@ -41,6 +41,7 @@ public static class Extract
         {
             return new ExtractSummary(existing, AlreadyThere: true).Under(options);
         }
+        using var claim = OutputFolder.Claim(folder);
         string[] remade = existing is { Complete: true } ? [.. Missing(existing, folder).Select(StoreManifest.ShardName)] : [];
         if (existing is not null)
         {
@@ -113,7 +114,6 @@ public static class Extract
         {
             How = how, ClassNames = items.Set.ClassNames, Splits = items.Decision, Pictures = items.Items.Count, ShardPictures = options.ShardPictures(request, backbone.Net.Layout),
         };
-        OutputFolder.Make(folder);
         AtomicFile.Write(Path.Combine(folder, StoredList.File), stream =>
         {
             foreach (var line in items.ListLines()) { stream.Write(Encoding.UTF8.GetBytes(line + "\n")); }

@@ -155,7 +155,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         {
             Kind = inputs.Head.Kind,
             Test = Score.Of(test, source.ClassNames),
-            Parameters = inputs.Head.ParameterCount(),
+            Parameters = inputs.Head.ParameterCount() + source.State.Sum(pair => pair.Value.Elements),
             Candidates = choice.Tried,
             Chosen = choice.Tried.FirstOrDefault(c => (c.LearningRate, c.WeightDecay) == (choice.Chosen.LearningRate, choice.Chosen.WeightDecay)),
             TrainPictures = trained.Pictures.Count,

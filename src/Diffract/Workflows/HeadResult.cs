@@ -30,7 +30,7 @@ public sealed record HeadResult
 {
     public required string Kind { get; init; }
     public required Score Test { get; init; }
-    /// <summary>Trained values of the head.</summary>
+    /// <summary>Trained values: of the head, and of the net where it was fine-tuned.</summary>
     public required long Parameters { get; init; }
     public IReadOnlyList<CandidateLine> Candidates { get; init; } = [];
     public CandidateLine? Chosen { get; init; }

@@ -104,7 +104,7 @@ public static class NearestNeighbours
             {
                 Mean(store, looks, rows[first + i], into.Slice(i * width, width));
             }
-        });
+        }, row => store.ReadRows().ElementAt(rows[row]).File);
     }
 
     static void Mean(FeatureStore store, FeatureName[] looks, int row, Span<float> into)

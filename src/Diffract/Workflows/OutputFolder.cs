@@ -25,4 +25,21 @@ public static class OutputFolder
             throw new IOException($"{folder}: results cannot be written there: {cause.Message} Choose another --out.", cause);
         }
     }
+
+    /// <summary>The same for one run alone: until it is disposed, or the process ends, another that claims the folder fails.</summary>
+    /// <exception cref="IOException">As for <see cref="Make"/>; or another run writes into it.</exception>
+    public static IDisposable Claim(string folder)
+    {
+        Make(folder);
+        try
+        {
+            return new FileStream(Path.Combine(folder, ".claimed"), new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, Share = FileShare.None, Options = FileOptions.DeleteOnClose });
+        }
+        catch (IOException cause) when (Array.IndexOf(HeldElsewhere, cause.HResult) >= 0)
+        {
+            throw new IOException($"{folder}: another run is writing there. Wait for it, stop it, or choose another --out.", cause);
+        }
+    }
+
+    static readonly int[] HeldElsewhere = [11, 35, unchecked((int)0x80070020)]; // EAGAIN of Linux and macOS, ERROR_SHARING_VIOLATION
 }

@@ -53,7 +53,7 @@ public static class PixelStore
             StoredPictures.Check(folder, existing, items, [0], options, report, cancellation);
             return new ExtractSummary(existing, AlreadyThere: true).Under(options);
         }
-        OutputFolder.Make(folder);
+        using var claim = OutputFolder.Claim(folder);
         var (values, labels, splits, places, hashes, failures) = (new List<byte[]>(), new List<long>(), new List<long>(), new List<long>(), new List<byte>(), new List<string[]>());
         var meter = new ProgressMeter("extract", "pictures", 0, items.Items.Count, report);
         var loader = new LoaderOptions { Height = size, Width = size, BatchSize = 64, Workers = options.Workers };

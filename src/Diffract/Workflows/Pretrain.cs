@@ -68,7 +68,7 @@ public static class Pretrain
         using var ema = new Ema(store.All, config.EmaDecay);
         var held = pictures.HeldOut(store.Device);
 
-        OutputFolder.Make(folder);
+        using var claim = OutputFolder.Claim(folder);
         var loop = new TrainLoopConfig
         {
             Activity = "pretrain", Steps = config.Steps, LearningRate = LearningRate.WarmupCosine(config.LearningRate, config.WarmupSteps, config.Steps),

@@ -32,8 +32,9 @@ public static class TrainHeads
         {
             if (FinishedHead.Find(source, request, inputs.Head, train[pass], test, Path.Combine(folder, name), report, cancellation) is { } finished) { results[name] = finished; }
         }
-        OutputFolder.Make(folder);
-        foreach (var (index, pass) in passes.Index().Where(pass => !pass.Item.Heads.All(head => results.ContainsKey(head.Name))))
+        var open = passes.Index().Where(pass => !pass.Item.Heads.All(head => results.ContainsKey(head.Name))).ToList();
+        using var claim = open.Count > 0 ? OutputFolder.Claim(folder) : null;
+        foreach (var (index, pass) in open)
         {
             var run = passes.Count == 1 ? "run" : string.Create(CultureInfo.InvariantCulture, $"run-{index}");
             foreach (var (name, result) in pass.Run(train[pass], test, folder, run, memory ?? DefaultMemory, report, cancellation))

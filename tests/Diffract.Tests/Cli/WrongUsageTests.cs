@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Diffract.Tests.Data;
 
 namespace Diffract.Tests.Cli;
@@ -16,6 +17,7 @@ public class WrongUsageTests
     [InlineData("extract --model builtin --data {root}/data --batch x --out {root}/out", "Cannot parse argument 'x' for option '--batch': expected a whole number")]
     [InlineData("forward --model builtin --input {root}/one.jpg --out {root}/one.jpg", "one.jpg is a file that is read; give another name")]
     [InlineData("compare {root}/one.jpg --markdown {root}/data/../one.jpg", "one.jpg is a file that is read; give another name")]
+    [InlineData("train --live --model builtin --data {root}/data --recipe logistic --lr 0.1 --out {root}/out", "--lr: --recipe logistic fits a head to its optimum, without steps")]
     [InlineData("train --store {root}/missing --out {root}/out", "missing is not a feature store: there is no such folder.")]
     [InlineData("evaluate --head {root}/data --store {root}/data", "data: is a folder; name the head in it, such as")]
     [InlineData("evaluate --head {root}/missing --store {root}/data", "missing: there is no such file; give the head.safetensors that `diffract train` wrote")]
@@ -37,5 +39,15 @@ public class WrongUsageTests
         Assert.InRange(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length, 1, 2);
         Assert.Equal(before, TemporaryFolder.Contents(tree.Root).Keys);
         Assert.False(Directory.Exists(Path.Combine(tree.Root, "out")));
+    }
+
+    [Fact]
+    public void With_json_an_error_is_an_object_too()
+    {
+        var (code, errors) = Command.Run("knn", "--store", "missing", "--json");
+
+        Assert.Equal(1, code);
+        using var json = JsonDocument.Parse(errors);
+        Assert.StartsWith("missing is not a feature store", json.RootElement.GetProperty("error").GetString());
     }
 }

@@ -99,6 +99,8 @@ public class NotFiniteTests
 
         Assert.Contains($"the features of {store.ReadRows().ElementAt(row).File} (row {row}) at t = 200, block 5 hold NaN or infinity", error.Message);
         Assert.Contains("extract again", error.Message);
+        var ofNeighbours = Assert.Throws<ArgumentException>(() => NearestNeighbours.Run(store, new NeighboursRequest { T = [200] }));
+        Assert.Contains($"{store.ReadRows().ElementAt(row).File} holds NaN or infinity", ofNeighbours.Message);
     }
 
     [Fact]

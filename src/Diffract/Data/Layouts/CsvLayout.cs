@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Diffract.Data;
 
-/// <summary>A list of pictures as comma-separated values: a heading with the columns path, label and, at will, split; then a line a picture. Other columns are passed over.</summary>
+/// <summary>A list of pictures as values with commas (or, all through the file, semicolons or tabs) between them: a heading with the columns path, label and, at will, split; then a line a picture. Other columns are passed over.</summary>
 /// <remarks>RFC 4180: values with commas or quotes stand in quotes. Paths are relative to the list's folder.</remarks>
 static class CsvLayout
 {
@@ -19,18 +19,20 @@ static class CsvLayout
         if (!files.Has(FileName)) { return false; }
         var start = new byte[Math.Min(LongestHeading, files.Length(FileName))];
         files.ReadAt(FileName, 0, start);
-        return Encoding.UTF8.GetString(start).TrimStart('\uFEFF').Split('\n')[0].Split(',').Select(Column).ToHashSet().IsSupersetOf(["path", "label"]);
+        return Separator(Encoding.UTF8.GetString(start).TrimStart('\uFEFF').Split('\n')[0]) is not null;
     }
 
     public static PictureSet Read(SetFiles files, string list)
     {
-        var rows = files.Lines(list).Select(line => (line.Number, Values: Values(line.Text, $"{files.Name}/{list}, line {line.Number}"))).ToList();
+        var lines = files.Lines(list).ToList();
+        var separator = (lines.Count > 0 ? Separator(lines[0].Text) : null) ?? ',';
+        var rows = lines.Select(line => (line.Number, Values: Values(line.Text, separator, $"{files.Name}/{list}, line {line.Number}"))).ToList();
         string[] columns = rows.Count > 0 ? [.. rows[0].Values.Select(Column)] : [];
         var (path, label, split) = (Array.IndexOf(columns, "path"), Array.IndexOf(columns, "label"), Array.IndexOf(columns, "split"));
         if (path < 0 || label < 0) { throw new PictureException($"{files.Name}/{list}: {Expected}; it reads '{string.Join(",", columns)[..Math.Min(60, string.Join(",", columns).Length)]}'"); }
         foreach (var (number, values) in rows)
         {
-            if (values.Count != columns.Length) { throw new PictureException($"{files.Name}/{list}, line {number}: {values.Count} values under {columns.Length} columns; put values with commas in quotes"); }
+            if (values.Count != columns.Length) { throw new PictureException($"{files.Name}/{list}, line {number}: {values.Count} values under {columns.Length} columns; put values that hold the separator ({(separator == '\t' ? "tab" : separator)}) in quotes"); }
         }
         string[] classes = [.. Ordered(rows.Skip(1).Select(row => row.Values[label]).Where(name => name.Length > 0).Distinct())];
         var index = classes.Select((name, i) => (name, i)).ToDictionary(pair => pair.name, pair => pair.i);
@@ -62,9 +64,12 @@ static class CsvLayout
             : names.Order(StringComparer.Ordinal);
     }
 
+    // The one that divides a heading into the columns.
+    static char? Separator(string heading) => ((char?[])[',', ';', '\t']).FirstOrDefault(separator => heading.Split(separator!.Value).Select(Column).ToHashSet().IsSupersetOf(["path", "label"]));
+
     static string Column(string heading) => heading.Trim().Trim('"').ToLowerInvariant();
 
-    static List<string> Values(string line, string where)
+    static List<string> Values(string line, char separator, string where)
     {
         var (values, value, quoted) = (new List<string>(), new StringBuilder(), false);
         for (int i = 0; i < line.Length; i++)
@@ -72,7 +77,7 @@ static class CsvLayout
             char c = line[i];
             if (c == '"' && quoted && i + 1 < line.Length && line[i + 1] == '"') { value.Append(line[++i]); }
             else if (c == '"') { quoted = !quoted; }
-            else if (c == ',' && !quoted) { Close(); }
+            else if (c == separator && !quoted) { Close(); }
             else { value.Append(c); }
         }
         if (quoted) { throw new PictureException($"{where}: a quote is not closed; values may not hold line breaks"); }

@@ -27,7 +27,7 @@ static class RecipeCost
             }
             var training = row.RecipeFor(complete, 0);
             var work = Training(complete, training, train) + (double)pictures.Test * HeadCost.Forward(complete);
-            (head, parameters) = (head + work, complete.ParameterCount() + (row.Feedback?.On(layout).ParameterCount(layout) ?? 0));
+            (head, parameters) = (head + work, complete.ParameterCount() + (row.Feedback?.On(layout).ParameterCount(layout) ?? 0) + (row.Method == RecipeMethod.FineTune ? UNetShapes.ParameterCount(layout, use.Blocks[^1]) : 0));
             var (looks, back) = ((double)train * training.Epochs, Backward(row, use, layout));
             net += (Forward(row, use, layout) + back) * looks + pictures.Test * Forward(row, use, layout);
             recorded += 1.5 * back * looks;                                                // the pass that goes back is two forward ones; the one before it is there, too

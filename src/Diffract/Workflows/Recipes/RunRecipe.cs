@@ -26,7 +26,7 @@ public static class RunRecipe
         var items = Items(request);
         var plan = RecipePlan.Make(recipe, layout, Counts(recipe, items), request.Rows);
         CheckRoom(request, plan);
-        OutputFolder.Make(folder);
+        using var claim = OutputFolder.Claim(folder);
         CheckRun(folder, model, items);
         foreach (var job in plan.Jobs)
         {

@@ -147,6 +147,12 @@ public class DataLayoutTests
         Assert.Equal([("a/1.jpg", 0, PictureSplit.None), ("a/2.jpg", -1, PictureSplit.None)], folder.Items.Select(item => (item.Path, item.Class, item.Split)));
         Assert.Equal(3, PictureSet.Open(tree.Root, new() { Layout = "folders" }).Items.Count);
 
+        foreach (var separator in (string[])[";", "\t"])
+        {
+            tree.Text("labels.csv", string.Join(separator, "label", "path"), string.Join(separator, "cat", "a/1.jpg"), string.Join(separator, "dog, small", "\"b, c/3.jpg\""));
+            Assert.Equal([("a/1.jpg", "cat"), ("b, c/3.jpg", "dog, small")], PictureSet.Open(tree.Root) is var set2 ? set2.Items.Select(item => (item.Path, set2.ClassNames[item.Class])) : []);
+        }
+
         tree.Text("labels.csv", "id,price", "1,2");                                      // another program's
         Assert.Equal("folders", PictureSet.Open(tree.Root).Layout);
     }

@@ -49,7 +49,7 @@ public class RunRecipeTests
         Assert.Equal(["knn", "linear", "few labels", "chosen", "fused"], comparison.Entries.Select(entry => entry.Name));
         Assert.All(comparison.Entries, entry => Assert.Equal([0ul, 1], entry.Seeds.Select(seed => seed.Seed)));
         Assert.All(comparison.Entries.SelectMany(entry => entry.Seeds), seed => Assert.Equal(20, seed.Pictures));
-        Assert.Equal(0, comparison.Entries[0].Spread);
+        Assert.Null(comparison.Entries[0].Spread);
         Assert.Equal(20, comparison.Entries[2].TrainPictures);
         Assert.Equal(49.0, comparison.Entries[0].Paper!.Top1);
         Assert.Equal(4, comparison.Paired.Count);
