@@ -41,8 +41,11 @@ public sealed class Conv2d(Params p, long inChannels, long outChannels, int kern
         {
             return p.Store.Packed.Linear(x.Permute(0, 2, 3, 1), _weight, _bias).Permute(0, 3, 1, 2); // the same sums; ATen's convolution takes twice the time and more
         }
-        return Aten.Conv2d(x, _weight.To(x.DType), _bias?.To(x.DType), stride, _padding, groups);
+        return Aten.Conv2d(FillsUpOutputs && GradMode.IsOn && x.Device.IsCpu ? x.ChannelsLast() : x, _weight.To(x.DType), _bias?.To(x.DType), stride, _padding, groups);
     }
+
+    // In the other layout oneDNN 3.7 (libtorch 2.6) fills the outputs up to a multiple of 16, and what it leaves there now and then makes the input's gradient NaN.
+    bool FillsUpOutputs => outChannels % 16 != 0;
 
     // The project's own kernel, on weights packed once; trained ones, and those that no memory is left to keep, are packed in each pass. Null: for so small a map that takes longer than ATen's convolution.
     Tensor? Winograd(Tensor x)
