@@ -49,8 +49,11 @@ using namespace diffract;
 
 namespace
 {
-// A GPU's cuDNN would round the factors of float32 convolutions to 10 bits (TF32) unless told.
-[[maybe_unused]] const int exact_float32 = guarded([] { at::globalContext().setAllowTF32CuDNN(false); });
+// A GPU may round the factors of float32 convolutions and products to 10 bits (TF32) unless told.
+[[maybe_unused]] const int exact_float32 = guarded([] {
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
+});
 
 const int64_t* integers(const DiffractValue& value) { return static_cast<const int64_t*>(value.pointer); }
 

@@ -12,15 +12,15 @@ static class InfoVerb
 {
     public static Command Create()
     {
-        var checkpoint = new Argument<string>("CHECKPOINT") { Description = "A file of weights (FILE#ema for one of several state dicts in it), or the name of a fetched checkpoint" };
+        var checkpoint = new Argument<string>("CHECKPOINT") { Description = "A file of weights (FILE#ema for one of several state dicts in it), the name of a fetched checkpoint, or a folder with features or results" };
         var (config, json) = (new BackboneOptions().Config, CommonOptions.Json());
-        var verb = new Command("info", "Say what a file of weights is; of a U-Net, list the blocks with their cost") { checkpoint, config, json };
+        var verb = new Command("info", "Say what a file of weights or a folder of features or results is; of a U-Net, list the blocks with their cost") { checkpoint, config, json };
         verb.SetAction(arguments =>
         {
             var (path, group) = UNetLoader.Split(arguments.GetValue(checkpoint)!);
             if (Directory.Exists(path))
             {
-                return WriteStore(path, arguments.GetValue(json));
+                return HoldsResults(path) ? WriteResults(path, arguments.GetValue(json)) : WriteStore(path, arguments.GetValue(json));
             }
             using var file = CheckpointFile.Open(ModelCache.Resolve(path));
             var (weights, trouble) = Weights(file, group);
@@ -56,6 +56,15 @@ static class InfoVerb
         {
             return (file.Tensors, exception.Message);
         }
+    }
+
+    static bool HoldsResults(string folder) => !File.Exists(Path.Combine(folder, StoreManifest.File)) && ((string[])[ResultFile.Name, TrainHead.ResultFile]).Any(name => File.Exists(Path.Combine(folder, name)));
+
+    static int WriteResults(string folder, bool json)
+    {
+        var results = Comparison.Of([.. ResultFile.Read(folder)]);
+        Console.WriteLine(json ? JsonSerializer.Serialize(results, JsonOutput.Options) : results.Text());
+        return 0;
     }
 
     static int WriteStore(string folder, bool json)

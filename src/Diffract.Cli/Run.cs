@@ -11,7 +11,7 @@ namespace Diffract.Cli;
 /// <summary>Turns what a verb throws into one line and an exit code: 0 done, 1 failed, 130 stopped by the user.</summary>
 static class Run
 {
-    /// <param name="json">What is said on the error stream is a JSON object: {"error": ...}.</param>
+    /// <param name="json">The line is a JSON object: {"error": ...} or {"stopped": ...}.</param>
     public static int Guarded(Func<int> body, bool json)
     {
         try

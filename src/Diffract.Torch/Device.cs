@@ -1,8 +1,13 @@
 namespace Diffract.Torch;
 
 /// <summary>Where a tensor lives: "cpu", or "cuda:N".</summary>
-public readonly record struct Device(string Name)
+public readonly record struct Device
 {
+    /// <param name="name">"cpu", "cuda:N", or "cuda" for "cuda:0".</param>
+    public Device(string name) => Name = name == "cuda" ? "cuda:0" : name;
+
+    public string Name { get; }
+
     public static readonly Device Cpu = new("cpu");
 
     public static Device Cuda(int index = 0) => new($"cuda:{index}");

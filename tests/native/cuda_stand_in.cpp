@@ -3,7 +3,8 @@
 // that compute on the processor once every argument has been checked to be on the device. What a GPU would refuse is refused:
 //   - tensors of both devices in one operator (but for single values, copies, and indices on the processor),
 //   - operators that a GPU does not have: the project's own kernels and oneDNN's,
-// and whoever reads a tensor's memory without copying it to the processor ends the process. It says nothing of speed or rounding.
+// and whoever reads a tensor's memory without copying it to the processor ends the process. It says nothing of speed, rounding, or
+// types that a GPU has no kernels for. The names of operators that ran are written to the file that CUDA_STAND_IN_OPERATORS names.
 #include <ATen/ATen.h>
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -12,7 +13,11 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/library.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,20 +87,38 @@ at::Tensor to_device(const at::Tensor& result)
 }
 
 // ---- Any operator: computed on the processor, in place where its schema writes.
-bool takes_indices_of_the_processor(const std::string& name) { return name == "aten::index" || name == "aten::index_put_" || name == "aten::_index_put_impl_"; }
-
-void check(const std::string& name, const at::Tensor& tensor)
+// Single values of the processor are taken by operators that work element by element, and not written.
+bool takes_single_values(const std::string& name)
 {
-    TORCH_CHECK(!tensor.defined() || on_device(tensor) || tensor.dim() == 0 || takes_indices_of_the_processor(name),
+    static const std::set<std::string> known{"add", "sub", "rsub", "mul", "div", "pow", "maximum", "minimum", "where", "eq", "ne", "lt", "le", "gt", "ge", "fill", "masked_fill", "lerp", "addcmul", "addcdiv", "clamp"};
+    const auto last = name.back() == '_' ? name.size() - 1 : name.size();
+    return known.count(name.substr(6, last - 6)) != 0; // after "aten::"
+}
+
+void check(const std::string& name, const at::Tensor& tensor, bool written)
+{
+    TORCH_CHECK(!tensor.defined() || on_device(tensor) || (tensor.dim() == 0 && !written && takes_single_values(name)),
                 name, ": expected all tensors on cuda:0, found one of ", tensor.sizes(), " on ", tensor.device());
+}
+
+void note(const std::string& name)
+{
+    static const char* path = std::getenv("CUDA_STAND_IN_OPERATORS");
+    static std::mutex gate;
+    static std::set<std::string> seen;
+    const std::lock_guard<std::mutex> lock(gate);
+    if (path && seen.insert(name).second)
+    {
+        std::ofstream(path, std::ios::app) << name << '\n';
+    }
 }
 
 // The argument on the processor; `pairs` collects what may have to be put back.
 using Pairs = std::vector<std::pair<at::Tensor, at::Tensor>>;
 
-at::Tensor taken(const std::string& name, const at::Tensor& tensor, Pairs& pairs)
+at::Tensor taken(const std::string& name, const at::Tensor& tensor, bool written, Pairs& pairs)
 {
-    check(name, tensor);
+    check(name, tensor, written);
     auto other = on_processor(tensor);
     if (on_device(tensor))
     {
@@ -104,27 +127,27 @@ at::Tensor taken(const std::string& name, const at::Tensor& tensor, Pairs& pairs
     return other;
 }
 
-c10::IValue taken(const std::string& name, const c10::IValue& value, Pairs& pairs)
+c10::IValue taken(const std::string& name, const c10::IValue& value, bool written, Pairs& pairs)
 {
     if (value.isTensor())
     {
-        return taken(name, value.toTensor(), pairs);
+        return taken(name, value.toTensor(), written, pairs);
     }
     if (value.isTensorList())
     {
         c10::List<at::Tensor> list;
         for (const at::Tensor& tensor : value.toTensorVector())
         {
-            list.push_back(taken(name, tensor, pairs));
+            list.push_back(taken(name, tensor, written, pairs));
         }
         return list;
     }
-    if (value.isOptionalTensorList())
+    if (value.isOptionalTensorList()) // indices, which may be the processor's
     {
         c10::List<c10::optional<at::Tensor>> list;
         for (const c10::optional<at::Tensor>& tensor : value.toOptionalTensorVector())
         {
-            list.push_back(tensor ? c10::optional<at::Tensor>(taken(name, *tensor, pairs)) : c10::nullopt);
+            list.push_back(!tensor ? c10::nullopt : c10::optional<at::Tensor>(on_device(*tensor) ? taken(name, *tensor, false, pairs) : *tensor));
         }
         return list;
     }
@@ -187,11 +210,14 @@ void compute(const c10::OperatorHandle& operation, torch::jit::Stack* stack)
 {
     const auto& name = operation.schema().name();
     TORCH_CHECK(name.rfind("diffract::", 0) != 0 && name.find("mkldnn") == std::string::npos, name, ": there is no such operator on cuda:0");
-    const auto count = operation.schema().arguments().size();
+    note(name);
+    const auto& arguments = operation.schema().arguments();
+    const auto first = stack->size() - arguments.size();
     Pairs pairs;
-    for (size_t i = stack->size() - count; i < stack->size(); i++)
+    for (size_t i = 0; i < arguments.size(); i++)
     {
-        (*stack)[i] = taken(name, (*stack)[i], pairs);
+        const auto* alias = arguments[i].alias_info();
+        (*stack)[first + i] = taken(name, (*stack)[first + i], alias && alias->isWrite(), pairs);
     }
     operation.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
     put_back(pairs);
@@ -202,13 +228,17 @@ void compute(const c10::OperatorHandle& operation, torch::jit::Stack* stack)
 }
 
 // ---- What has no kernel to fall back to.
-at::Tensor empty(at::IntArrayRef size, c10::optional<at::ScalarType> type, c10::optional<at::Layout>, c10::optional<at::Device>, c10::optional<bool>, c10::optional<at::MemoryFormat> format)
+void check(c10::optional<at::Device> where) { TORCH_CHECK(!where || where->index() <= 0, "there is no ", *where, ": invalid device ordinal"); }
+
+at::Tensor empty(at::IntArrayRef size, c10::optional<at::ScalarType> type, c10::optional<at::Layout>, c10::optional<at::Device> where, c10::optional<bool>, c10::optional<at::MemoryFormat> format)
 {
+    check(where);
     return at::detail::empty_generic(size, &device_memory, device_keys, type.value_or(at::kFloat), format);
 }
 
-at::Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride, c10::optional<at::ScalarType> type, c10::optional<at::Layout>, c10::optional<at::Device>, c10::optional<bool>)
+at::Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride, c10::optional<at::ScalarType> type, c10::optional<at::Layout>, c10::optional<at::Device> where, c10::optional<bool>)
 {
+    check(where);
     return at::detail::empty_strided_generic(size, stride, &device_memory, device_keys, type.value_or(at::kFloat));
 }
 

@@ -60,6 +60,7 @@ static class ExtractBench
                 ratios.AddRange(precisions.Select(precision => ($"Diffract {precision}", Full)));
             }
         }
-        return new(config == "full256" ? "extract" : $"extract-{config}", $"{config}: the pass to block {block}, batch {arguments.GetValue(common.Batch)}", contenders, ratios);
+        var batch = arguments.GetValue(common.Batch);
+        return new(config != "full256" ? $"extract-{config}" : batch == 4 ? "extract" : $"extract-batch{batch}", $"{config}: the pass to block {block}, batch {batch}", contenders, ratios);
     }
 }

@@ -40,9 +40,8 @@ public static class UNetShapes
     /// <summary>Values in all parameters of the net.</summary>
     public static long ParameterCount(UNetConfig config) => Parameters(new UNetLayout(config)).Sum(p => Product(p.Shape));
 
-    /// <summary>Values in the parameters that a pass to one block uses: those of the blocks and of the time embedding.</summary>
-    public static long ParameterCount(UNetLayout layout, int last) =>
-        layout.Blocks.Take(last).Sum(block => ParameterCount(block, layout.Config)) + Parameters(layout).Where(p => p.Name.StartsWith("time_embed.", StringComparison.Ordinal)).Sum(p => Product(p.Shape));
+    /// <summary>Values in the parameters that a pass to one block uses: those of the blocks and of the embeddings.</summary>
+    public static long ParameterCount(UNetLayout layout, int last) => Parameters(layout).Where(p => layout.BlockOf(p.Name) <= last).Sum(p => Product(p.Shape));
 
     /// <summary>Multiply-adds of convolutions, attention and the embedding's projections for one picture of height x width pixels.</summary>
     public static long MultiplyAdds(UNetBlock block, UNetConfig config, int height, int width)

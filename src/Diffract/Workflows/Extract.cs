@@ -36,12 +36,12 @@ public static class Extract
         options.Check();
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
         var extractor = new FeatureExtractor(backbone.Net, diffusion, request);
-        var existing = Find(backbone, items, request, folder, options, report, cancellation);
+        using var claim = StoreMatch.Find(folder, items, How(backbone, items, request)) is { Complete: true } finished && IsWhole(finished, folder) ? null : OutputFolder.Claim(folder);
+        var existing = Find(backbone, items, request, folder, options, report, cancellation);  // again: another run may have ended before the claim
         if (existing is { Complete: true } && IsWhole(existing, folder))
         {
             return new ExtractSummary(existing, AlreadyThere: true).Under(options);
         }
-        using var claim = OutputFolder.Claim(folder);
         string[] remade = existing is { Complete: true } ? [.. Missing(existing, folder).Select(StoreManifest.ShardName)] : [];
         if (existing is not null)
         {

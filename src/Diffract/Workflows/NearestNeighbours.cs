@@ -56,6 +56,7 @@ public static class NearestNeighbours
         {
             _ = store.Shape(name);                                                         // refused before anything is computed
         }
+        using var claim = folder is null ? null : OutputFolder.Claim(folder);
         var meter = new ProgressMeter("knn", "pictures", 0, (long)names.Length * test.Length, report);
         List<NeighboursCell> cells = [];
         for (var i = 0; i < names.Length; i++)
@@ -67,7 +68,6 @@ public static class NearestNeighbours
         var result = NeighboursResult.Of(store, request, train, test, cells, OutcomesFile);
         if (folder is not null)
         {
-            OutputFolder.Make(folder);
             foreach (var cell in cells.Where(cell => OutcomesFile(cell) is not null))      // of one map, picture by picture
             {
                 PictureOutcomes.Of(store, test, cell.Score.Accuracy.Outcomes!).Write(Path.Combine(folder, OutcomesFile(cell)!));

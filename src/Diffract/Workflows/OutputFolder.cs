@@ -26,20 +26,26 @@ public static class OutputFolder
         }
     }
 
-    /// <summary>The same for one run alone: until it is disposed, or the process ends, another that claims the folder fails.</summary>
+    /// <summary>The same for one run alone: until it is disposed, or the process ends, another that claims the folder fails; on file systems that know no locks there is no such protection.</summary>
     /// <exception cref="IOException">As for <see cref="Make"/>; or another run writes into it.</exception>
     public static IDisposable Claim(string folder)
     {
         Make(folder);
         try
         {
-            return new FileStream(Path.Combine(folder, ".claimed"), new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, Share = FileShare.None, Options = FileOptions.DeleteOnClose });
+            return new FileStream(Path.Combine(folder, ClaimFile), new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, Share = FileShare.None, Options = FileOptions.DeleteOnClose });
         }
         catch (IOException cause) when (Array.IndexOf(HeldElsewhere, cause.HResult) >= 0)
         {
             throw new IOException($"{folder}: another run is writing there. Wait for it, stop it, or choose another --out.", cause);
         }
+        catch (UnauthorizedAccessException cause)
+        {
+            throw new IOException($"{folder}: another user's run left {ClaimFile} there. Delete it, or choose another --out.", cause);
+        }
     }
+
+    const string ClaimFile = ".claimed";
 
     static readonly int[] HeldElsewhere = [11, 35, unchecked((int)0x80070020)]; // EAGAIN of Linux and macOS, ERROR_SHARING_VIOLATION
 }

@@ -46,14 +46,15 @@ public static class PixelStore
             ["features"] = request.ToJson(),
             ["batch"] = 64,
         };
-        var existing = StoreMatch.Find(folder, items, how);
         var shard = Path.Combine(folder, StoreManifest.ShardName(0));
-        if (existing is { Complete: true } && ShardWriter.IsWhole(shard, "", request))
+        bool IsFinished(StoreManifest? store) => store is { Complete: true } && ShardWriter.IsWhole(shard, "", request);
+        using var claim = IsFinished(StoreMatch.Find(folder, items, how)) ? null : OutputFolder.Claim(folder);
+        var existing = StoreMatch.Find(folder, items, how);                                // again: another run may have ended before the claim
+        if (existing is not null && IsFinished(existing))
         {
             StoredPictures.Check(folder, existing, items, [0], options, report, cancellation);
             return new ExtractSummary(existing, AlreadyThere: true).Under(options);
         }
-        using var claim = OutputFolder.Claim(folder);
         var (values, labels, splits, places, hashes, failures) = (new List<byte[]>(), new List<long>(), new List<long>(), new List<long>(), new List<byte>(), new List<string[]>());
         var meter = new ProgressMeter("extract", "pictures", 0, items.Items.Count, report);
         var loader = new LoaderOptions { Height = size, Width = size, BatchSize = 64, Workers = options.Workers };

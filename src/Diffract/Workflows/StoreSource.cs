@@ -16,7 +16,7 @@ public sealed class StoreSource : HeadSource
     readonly Dictionary<FeatureName, BitArray> _finite = [];                               // of a map, the looks at rows that were found to be so: every epoch reads them again
     string[]? _files;
 
-    /// <param name="backbone">The one that the store was made with; needed for a head with feedback only.</param> <param name="device">Where heads are trained or tested; null: where the backbone is, or on the processor.</param>
+    /// <param name="backbone">The one that the store was made with; needed for a head with feedback only.</param> <param name="device">Where heads are trained or tested that have no backbone; null: on the processor. With one it is the backbone's.</param>
     /// <param name="classNames">Classes of a head, to which the store's are matched by name; null: the store's own.</param>
     /// <exception cref="FeatureStoreException">The store was made with another backbone.</exception> <exception cref="PictureException">A row has a class that is not among <paramref name="classNames"/>.</exception>
     public StoreSource(FeatureStore store, Backbone? backbone = null, Device? device = null, IReadOnlyList<string>? classNames = null)
@@ -79,7 +79,8 @@ public sealed class StoreSource : HeadSource
             var gathered = new Dictionary<FeatureName, Tensor>();
             var maps = heads.Select(inputs => inputs.Gather(_store, rows, i => (batch[i].View.Flip ? 1 : 0, batch[i].Draw), gathered)).ToList();
             Check(gathered, batch);
-            yield return new(rows, [.. maps.Select(OnDevice)], LabelsOf(rows));
+            var moved = new Dictionary<Tensor, Tensor>();                                  // what several heads read goes to the device once
+            yield return new(rows, [.. maps.Select(one => OnDevice(one, moved))], LabelsOf(rows));
         }
     }
 
@@ -108,7 +109,8 @@ public sealed class StoreSource : HeadSource
         }
     }
 
-    IReadOnlyDictionary<FeatureKey, Tensor> OnDevice(IReadOnlyDictionary<FeatureKey, Tensor> maps) => Device.IsCpu ? maps : maps.ToDictionary(pair => pair.Key, pair => pair.Value.To(Device));
+    IReadOnlyDictionary<FeatureKey, Tensor> OnDevice(IReadOnlyDictionary<FeatureKey, Tensor> maps, Dictionary<Tensor, Tensor> moved) => Device.IsCpu ? maps
+        : maps.ToDictionary(pair => pair.Key, pair => moved.TryGetValue(pair.Value, out var there) ? there : moved[pair.Value] = pair.Value.To(Device));
 
     static long[] Mapped(FeatureStore store, IReadOnlyList<string> classNames)
     {

@@ -13,7 +13,7 @@ public static class TrainHeads
 {
     /// <summary>Trains the heads; each ends as it would have ended alone. Where the folder holds all heads of a pass already, they are left and their results returned.</summary>
     /// <param name="folder">Receives for each head a folder of its name, as <see cref="TrainHead"/> fills it, but for metrics.jsonl, which is there once for each pass with the sum of the losses.</param>
-    /// <param name="memory">Bytes for weights, gradients and the optimiser's state of what is trained at once; null: half of what this process can hope for. Heads that need more are trained in several passes.</param>
+    /// <param name="memory">Bytes for weights, gradients and the optimiser's state of what is trained at once; null: half of what this process can hope for, or 4 GiB on a GPU. Heads that need more are trained in several passes.</param>
     /// <exception cref="ArgumentException">Two heads have one name, or a recipe is out of range.</exception> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
     public static IReadOnlyList<HeadResult> Run(HeadSource source, IReadOnlyList<PlannedHead> heads, string folder, long? memory = null, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
@@ -28,16 +28,17 @@ public static class TrainHeads
         var passes = Passes(source, heads);
         var train = passes.ToDictionary(pass => pass, pass => TrainHead.TrainRows(source, pass.Request, test));
         var results = new Dictionary<string, HeadResult>();
+        using var claim = heads.All(head => File.Exists(Path.Combine(folder, head.Name, TrainHead.ResultFile))) ? null : OutputFolder.Claim(folder);
         foreach (var (pass, (name, request, inputs)) in passes.SelectMany(pass => pass.Heads.Select(head => (pass, head))))
         {
             if (FinishedHead.Find(source, request, inputs.Head, train[pass], test, Path.Combine(folder, name), report, cancellation) is { } finished) { results[name] = finished; }
         }
         var open = passes.Index().Where(pass => !pass.Item.Heads.All(head => results.ContainsKey(head.Name))).ToList();
-        using var claim = open.Count > 0 ? OutputFolder.Claim(folder) : null;
+        using var late = open.Count > 0 && claim is null ? OutputFolder.Claim(folder) : null; // results are there, weights are not
         foreach (var (index, pass) in open)
         {
             var run = passes.Count == 1 ? "run" : string.Create(CultureInfo.InvariantCulture, $"run-{index}");
-            foreach (var (name, result) in pass.Run(train[pass], test, folder, run, memory ?? DefaultMemory, report, cancellation))
+            foreach (var (name, result) in pass.Run(train[pass], test, folder, run, memory ?? DefaultMemory(source), report, cancellation))
             {
                 results[name] = result;
             }
@@ -51,17 +52,17 @@ public static class TrainHeads
     {
         using var scope = new TensorScope();
         var train = TrainHead.TrainRows(source, request, []);
-        return Passes(source, [new("", request)])[0].OnHeldOut(train, DefaultMemory, report, cancellation).MaxBy(line => line.HeldOutAccuracy)!;
+        return Passes(source, [new("", request)])[0].OnHeldOut(train, DefaultMemory(source), report, cancellation).MaxBy(line => line.HeldOutAccuracy)!;
     }
 
     /// <summary>What training them will take.</summary>
     public static HeadsEstimate Estimate(HeadSource source, IReadOnlyList<PlannedHead> heads, long? memory = null)
     {
-        var parts = Passes(source, heads).SelectMany(pass => pass.Choosing(memory ?? DefaultMemory).Concat(pass.Final(memory ?? DefaultMemory))).ToList();
+        var parts = Passes(source, heads).SelectMany(pass => pass.Choosing(memory ?? DefaultMemory(source)).Concat(pass.Final(memory ?? DefaultMemory(source)))).ToList();
         return new(heads.Count, heads.Sum(head => head.Request.Recipe.Candidates.Count), parts.Count, parts.Max(part => part.Bytes));
     }
 
-    static long DefaultMemory => (Machine.Read().UsableMemory ?? 4L << 30) / 2;
+    static long DefaultMemory(HeadSource source) => source.Device.IsCpu ? (Machine.Read().UsableMemory ?? 4L << 30) / 2 : 4L << 30;
 
     static IReadOnlyList<HeadPass> Passes(HeadSource source, IReadOnlyList<PlannedHead> heads) =>
         [.. heads.Select(head => (head.Name, head.Request, Inputs: source.Complete(head.Request.Head, head.Request.T, head.Request.Blocks)))

@@ -44,7 +44,7 @@ abstract class SetFiles(string name)
 
     /// <summary>The lines of a text file in UTF-8, numbered from 1; empty ones are passed over.</summary>
     public IEnumerable<(int Number, string Text)> Lines(string path) =>
-        Encoding.UTF8.GetString(Read(path, MostListBytes)).TrimStart('\uFEFF').Split('\n').Select((line, i) => (i + 1, line.Trim())).Where(line => line.Item2.Length > 0);
+        Encoding.UTF8.GetString(Read(path, MostListBytes)).TrimStart('\uFEFF').Split('\n').Select((line, i) => (i + 1, line.Trim(' ', '\r'))).Where(line => !string.IsNullOrWhiteSpace(line.Item2));
 
     /// <summary>Lines "KEY VALUE", parted at the first space; the value may hold further spaces.</summary>
     /// <exception cref="PictureException">A line has no value, or a key comes twice.</exception>

@@ -16,7 +16,7 @@ public sealed record RecipePictures(int Classes, long Train, long Test)
 /// <param name="Cost">Of all seeds, without the features that are shared.</param>
 public sealed record RecipeJob(RecipeRow Row, RecipeData Data, string Folder, RowCost Cost);
 
-/// <summary>Multiply-adds of passes of the net, and of those of them that record gradients or go back; of the head; about. Trained values of the head, where it has any.</summary>
+/// <summary>Multiply-adds of passes of the net, and of those of them that record gradients or go back; of the head; about. Trained values of the head, where it has any, and of a net that is fine-tuned.</summary>
 public sealed record RowCost(double Net, double Recorded, double Head, long? Parameters);
 
 /// <summary>What a recipe asks for on a net: stores that rows share, and the rows.</summary>

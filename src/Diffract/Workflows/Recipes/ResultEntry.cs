@@ -33,7 +33,7 @@ public sealed record ResultEntry
     public double Top5 => Seeds.Average(seed => seed.Top5);
 
     /// <summary>Standard deviation over the seeds (n - 1); null with one seed, or where nothing depends on it.</summary>
-    public double? Spread => Seeds.Count < 2 || Kind == "knn" ? null : Math.Sqrt(Seeds.Sum(seed => (seed.Top1 - Top1) * (seed.Top1 - Top1)) / (Seeds.Count - 1));
+    public double? Spread => Seeds.Count < 2 || Kind == "knn" && Seeds.All(seed => seed.Top1Hits == Seeds[0].Top1Hits) ? null : Math.Sqrt(Seeds.Sum(seed => (seed.Top1 - Top1) * (seed.Top1 - Top1)) / (Seeds.Count - 1));
 
     /// <summary>95 %, Wilson, for the mean number of hits: it speaks of the choice of test pictures; <see cref="Spread"/> speaks of the seeds.</summary>
     public Interval Interval => Interval.Wilson((long)Math.Round(Seeds.Average(seed => (double)seed.Top1Hits)), (long)Math.Round(Seeds.Average(seed => (double)seed.Pictures)));

@@ -149,8 +149,10 @@ public class DataLayoutTests
 
         foreach (var separator in (string[])[";", "\t"])
         {
-            tree.Text("labels.csv", string.Join(separator, "label", "path"), string.Join(separator, "cat", "a/1.jpg"), string.Join(separator, "dog, small", "\"b, c/3.jpg\""));
-            Assert.Equal([("a/1.jpg", "cat"), ("b, c/3.jpg", "dog, small")], PictureSet.Open(tree.Root) is var set2 ? set2.Items.Select(item => (item.Path, set2.ClassNames[item.Class])) : []);
+            tree.Text("labels.csv", string.Join(separator, "label", "path", "split"), string.Join(separator, "dog, small", "\"b, c/3.jpg\"", "test"), string.Join(separator, "", "a/2.jpg", "train"));
+            var divided = PictureSet.Open(tree.Root);
+            Assert.Equal(["dog, small"], divided.ClassNames);
+            Assert.Equal([("b, c/3.jpg", 0, Test), ("a/2.jpg", -1, Train)], divided.Items.Select(item => (item.Path, item.Class, item.Split)));
         }
 
         tree.Text("labels.csv", "id,price", "1,2");                                      // another program's
