@@ -36,7 +36,7 @@ public sealed class CudaDevice : IDisposable
         Assert.True(code == 0, $"{string.Join(' ', arguments)} on {device} ended with {code}: {errors}");
         if (IsStandIn && device == "cuda")
         {
-            Assert.Empty(operators.Except(File.ReadAllLines(Operators)));
+            Assert.Empty(operators.Except(File.Exists(Operators) ? File.ReadAllLines(Operators) : []));
         }
         return output;
     }
