@@ -36,8 +36,9 @@ public static class Extract
         options.Check();
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));
         var extractor = new FeatureExtractor(backbone.Net, diffusion, request);
-        using var claim = StoreMatch.Find(folder, items, How(backbone, items, request)) is { Complete: true } finished && IsWhole(finished, folder) ? null : OutputFolder.Claim(folder);
-        var existing = Find(backbone, items, request, folder, options, report, cancellation);  // again: another run may have ended before the claim
+        var how = How(backbone, items, request);
+        using var claim = StoreMatch.Find(folder, items, how) is { Complete: true } finished && IsWhole(finished, folder) ? null : OutputFolder.Claim(folder);
+        var existing = Find(how, items, folder, options, report, cancellation);            // again: another run may have ended before the claim
         if (existing is { Complete: true } && IsWhole(existing, folder))
         {
             return new ExtractSummary(existing, AlreadyThere: true).Under(options);
@@ -47,7 +48,7 @@ public static class Extract
         {
             extractor = new(backbone.Net, diffusion, WithinReach(existing, folder, backbone)); // all that the store was made with, which may be more than is asked for now
         }
-        var manifest = existing ?? Begin(backbone, items, request, folder, options);
+        var manifest = existing ?? Begin(how, backbone, items, request, folder, options);
         try
         {
             WriteShards(manifest, items, extractor, folder, options, report, cancellation); // with the batch and shard sizes it was begun with
@@ -64,12 +65,12 @@ public static class Extract
     /// <summary>The store in a folder where it is finished and holds what is asked for, so that <see cref="Run"/> has nothing to do; else null.</summary>
     /// <exception cref="FeatureStoreException">The folder holds features that were made differently or of other pictures.</exception>
     public static ExtractSummary? Held(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions? options = null, Action<Progress>? report = null, CancellationToken cancellation = default) =>
-        Find(backbone, items, request, folder, options ?? new(), report, cancellation) is { Complete: true } existing && IsWhole(existing, folder) ? new(existing, AlreadyThere: true) : null;
+        Find(How(backbone, items, request), items, folder, options ?? new(), report, cancellation) is { Complete: true } existing && IsWhole(existing, folder) ? new(existing, AlreadyThere: true) : null;
 
     // Its pictures are compared with what they are now, those of shards that will be made again excepted.
-    static StoreManifest? Find(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions options, Action<Progress>? report, CancellationToken cancellation)
+    static StoreManifest? Find(JsonObject how, ExtractItems items, string folder, ExtractOptions options, Action<Progress>? report, CancellationToken cancellation)
     {
-        var existing = StoreMatch.Find(folder, items, How(backbone, items, request));
+        var existing = StoreMatch.Find(folder, items, how);
         if (existing is not null)
         {
             StoredPictures.Check(folder, existing, items, [.. Enumerable.Range(0, existing.Shards).Except(Missing(existing, folder))], options, report, cancellation);
@@ -106,9 +107,8 @@ public static class Extract
         }
     }
 
-    static StoreManifest Begin(Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions options)
+    static StoreManifest Begin(JsonObject how, Backbone backbone, ExtractItems items, FeatureRequest request, string folder, ExtractOptions options)
     {
-        var how = How(backbone, items, request);
         how["batch"] = options.BatchFor(request);
         var manifest = new StoreManifest
         {

@@ -110,6 +110,7 @@ public class FineTuneTests
         using var tuned = Diffract.Workflows.Backbone.Open(folder["out/model.safetensors"], lastBlock: 4);
         Assert.Equal(TinyNet.Config.ToJson().ToJsonString(), tuned.Net.Config.ToJson().ToJsonString());
         Assert.Equal(tuned.Sha256, head.BackboneSha256);
+        Assert.Equal(head.Inputs.Head.ParameterCount() + UNetShapes.ParameterCount(tuned.Net.Layout, last: 4), result.Parameters);
         Assert.Equal(tuned.Sha256, (string?)result.Backbone["sha256"]);
         Extract.Run(tuned, ExtractItems.Of(TinyNet.Pictures(40, 20)), Features, folder["store"]);
         using var store = FeatureStore.Open(folder["store"]);

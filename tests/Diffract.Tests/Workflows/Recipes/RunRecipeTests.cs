@@ -43,6 +43,10 @@ public class RunRecipeTests
     public void Every_row_is_run_for_every_seed_and_one_file_holds_the_results()
     {
         using var folder = new TemporaryFolder();
+        using (OutputFolder.Claim(folder["out"]))
+        {
+            Assert.Contains("another run is writing there", Assert.Throws<IOException>(() => RunRecipe.Run(Request(folder), folder["out"])).Message);
+        }
 
         var comparison = RunRecipe.Run(Request(folder), folder["out"]);
 
