@@ -24,7 +24,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
     public IEnumerable<(string Name, HeadResult Result)> Run(int[] train, int[] test, string folder, string run, long memory, Action<Progress>? report, CancellationToken cancellation)
     {
         var training = new HeadTraining(source, Recipe, report, cancellation);
-        var choices = Choose(training, train, folder, memory, cancellation);
+        var choices = Choose(train, folder, memory, report, cancellation);
         var (results, diverged) = (new List<(string, HeadResult)>(), new List<string>());
         TrainingPictures? trained = null;                                                  // known once they have been read
         var parts = Parts([.. choices.Select((choice, i) => (i, choice.Chosen))], _ => Recipe.Epochs, memory);
@@ -47,10 +47,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
             });
             KeepMetrics(folder, state);
         }
-        foreach (var state in Enumerable.Range(0, Choosing(memory).Count).Select(number => ChoiceState(folder, number)).OfType<string>().Where(Directory.Exists))
-        {
-            Directory.Delete(state, recursive: true);
-        }
+        ForgetChoices(folder, Choosing(memory).Count);
         return diverged.Count == 0 ? results : throw new TrainException($"{source.Name}: {string.Join("; ", diverged)}. Try a smaller learning rate (--lr).");
     }
 
@@ -96,29 +93,45 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
     // Where a comparison costs passes of the net, its state is kept until all is done.
     string? ChoiceState(string? folder, int number) => folder is not null && source.RunsNet ? Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"choice-{number}")) : null;
 
-    HeadChoice[] Choose(HeadTraining training, int[] train, string folder, long memory, CancellationToken cancellation)
+    HeadChoice[] Choose(int[] train, string folder, long memory, Action<Progress>? report, CancellationToken cancellation)
     {
         var choices = heads.Select(head => HeadChoice.Only(head.Request.Recipe.Candidates[0], source is StoreSource)).ToArray();
         if (!Undecided.Any())
         {
             return choices;
         }
-        var (lines, parts) = Compare(Undecided, training, train, folder, memory, cancellation);
+        var (lines, parts) = Compare(Undecided, train, folder, memory, report, cancellation);
         foreach (var (i, tried) in lines)
         {
-            var what = Recipe.Optimizer == OptimizerKind.Lbfgs ? $"The penalty is the best of {tried.Count}" : $"Learning rate and weight decay are the best of {tried.Count} after {(ChoiceEpochs(i) is 1 ? "1 epoch" : $"{ChoiceEpochs(i)} epochs")}";
+            var what = Recipe.Optimizer == OptimizerKind.Lbfgs ? $"The penalty is the best of {tried.Count}" : $"Learning rate and weight decay are the best of {tried.Count} after {HeadRecipe.Spell(ChoiceEpochs(i))}";
             choices[i] = HeadChoice.Best(tried, string.Create(CultureInfo.InvariantCulture,
                 $"{what} on {parts.Held.Length} {parts.Where}; the head was then trained on all {train.Length} training pictures, and the test pictures were used once, at the end."));
         }
         return choices;
     }
 
-    /// <summary>Every candidate of the one head on held-out training pictures.</summary>
-    public IReadOnlyList<CandidateLine> OnHeldOut(int[] train, long memory, Action<Progress>? report, CancellationToken cancellation) =>
-        Compare([0], new(source, Recipe, report, cancellation), train, folder: null, memory, cancellation).Lines[0];
+    // Where the net runs, comparing takes long, too; it is not a test.
+    Action<Progress>? HeldOutReport(Action<Progress>? report) => report is null || !source.RunsNet ? null : progress => report(progress with { Activity = "held-out pictures" });
 
-    (Dictionary<int, List<CandidateLine>> Lines, HeldOut Parts) Compare(IEnumerable<int> which, HeadTraining training, int[] train, string? folder, long memory, CancellationToken cancellation)
+    void ForgetChoices(string? folder, int count)
     {
+        foreach (var state in Enumerable.Range(0, count).Select(number => ChoiceState(folder, number)).OfType<string>().Where(Directory.Exists))
+        {
+            Directory.Delete(state, recursive: true);
+        }
+    }
+
+    /// <summary>Every candidate of the one head on held-out training pictures.</summary>
+    public IReadOnlyList<CandidateLine> OnHeldOut(int[] train, string? folder, long memory, Action<Progress>? report, CancellationToken cancellation)
+    {
+        var lines = Compare([0], train, folder, memory, report, cancellation).Lines[0];
+        ForgetChoices(folder, Choosing([0], memory).Count);
+        return lines;
+    }
+
+    (Dictionary<int, List<CandidateLine>> Lines, HeldOut Parts) Compare(IEnumerable<int> which, int[] train, string? folder, long memory, Action<Progress>? report, CancellationToken cancellation)
+    {
+        var training = new HeadTraining(source, Recipe, report, cancellation);
         var parts = HeldOut.Of(source, train, Recipe.HeldOut, Recipe.Seed);
         var lines = which.ToDictionary(i => i, _ => new List<CandidateLine>());
         var sound = new HashSet<int>();                                                    // heads of which a candidate has not diverged
@@ -130,7 +143,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         {
             training.Run([.. part.Heads.Select(head => head.Candidates)], parts.Fit, part.Epochs, ChoiceState(folder, number), trainees =>
             {
-                foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, parts.Held, cancellation: cancellation))
+                foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, parts.Held, report: HeldOutReport(report), cancellation: cancellation))
                 {
                     var head = part.Heads[trainee.Head].Head;
                     lines[head].AddRange(trainee.Candidates.Zip(accuracy, (one, count) => new CandidateLine(one.Setting.LearningRate, one.Setting.WeightDecay, count.Undecided > 0 ? 0 : count.Top1)));

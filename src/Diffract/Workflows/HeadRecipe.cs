@@ -52,7 +52,12 @@ public sealed record HeadRecipe
     public IReadOnlyList<GridCandidate> Candidates => [.. from rate in LearningRates from decay in WeightDecays select new GridCandidate(rate, decay)];
 
     /// <summary>Epochs after which candidates that cost a training each are compared: a third of the recipe's, but at least 2 where it has as many.</summary>
-    public int ChoiceEpochs => Math.Min(Epochs, Math.Max(2, Epochs / 3));
+    public int ChoiceEpochs => IsComparedWhole ? Epochs : Math.Min(Epochs, Math.Max(2, Epochs / 3));
+
+    /// <summary>Candidates are compared after all epochs, where their number is itself a choice.</summary>
+    internal bool IsComparedWhole { get; init; }
+
+    internal static string Spell(int epochs) => epochs == 1 ? "1 epoch" : $"{epochs} epochs";
 
     /// <summary>The same with one learning rate and weight decay, for sources where each candidate costs a pass over the pictures an epoch.</summary>
     public HeadRecipe WithoutChoice() => this with { LearningRates = [UsualRate ?? LearningRates[0]], WeightDecays = [WeightDecays[0]] };

@@ -39,6 +39,7 @@ public sealed class StoreSource : HeadSource
     public override FeatureRequest Request => _store.Request;
     public override JsonObject How => _store.Manifest.How;
     public override UNet? Net { get; }
+    public override bool RunsNet => Net is not null;
     public override Device Device { get; }
     public override int TestBatch => Net is null ? 256 : new ExtractOptions().BatchFor(Request);
 

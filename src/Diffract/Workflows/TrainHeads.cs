@@ -47,12 +47,12 @@ public static class TrainHeads
     }
 
     /// <summary>A head's candidates on held-out training pictures, for a choice of more than learning rate and weight decay; the test pictures are not used.</summary>
-    /// <returns>The best.</returns> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
-    public static CandidateLine OnHeldOut(HeadSource source, TrainHeadRequest request, Action<Progress>? report = null, CancellationToken cancellation = default)
+    /// <param name="folder">For the state of what costs passes of the net, until it is done; null keeps none.</param> <returns>The best.</returns> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
+    public static CandidateLine OnHeldOut(HeadSource source, TrainHeadRequest request, string? folder = null, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         using var scope = new TensorScope();
         var train = TrainHead.TrainRows(source, request, []);
-        return Passes(source, [new("", request)])[0].OnHeldOut(train, DefaultMemory(source), report, cancellation).MaxBy(line => line.HeldOutAccuracy)!;
+        return Passes(source, [new("", request)])[0].OnHeldOut(train, folder, DefaultMemory(source), report, cancellation).MaxBy(line => line.HeldOutAccuracy)!;
     }
 
     /// <summary>What training them will take.</summary>

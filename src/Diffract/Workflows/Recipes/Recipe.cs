@@ -59,7 +59,7 @@ public sealed record RecipeRow
     public RecipeFeedback? Feedback { get; init; }
     /// <summary>For fine-tuning: a block's learning rate over that of the block after it; null: as the training recipe has it.</summary>
     public double? LayerDecay { get; init; }
-    /// <summary>Steps, blocks and pools to choose among on held-out training pictures; null: nothing is chosen.</summary>
+    /// <summary>Steps, blocks, pools and epochs to choose among on held-out training pictures; null: nothing is chosen.</summary>
     public RecipeChoice? Choose { get; init; }
     /// <summary>What the source says, by name of the data set.</summary>
     public IReadOnlyDictionary<string, PaperFigure> Paper { get; init; } = new Dictionary<string, PaperFigure>();
@@ -79,12 +79,11 @@ public sealed record RecipeRow
     public bool RunsNet => !ReadsStore || Feedback is not null;
 
     /// <summary>Sets of maps that the row may read: one, or those it chooses among.</summary>
-    public IEnumerable<FeatureUse> Uses(UNetLayout layout)
-    {
-        if (Choose is { } choice) { return choice.Uses(this, layout); }
-        var use = new FeatureUse(Features.T, Features.Blocks, 0);
-        return [use with { Pool = PoolOf(use, layout) }];
-    }
+    public IEnumerable<FeatureUse> Uses(UNetLayout layout) => (Choose ?? new()).Uses(this, layout);
+
+    /// <summary>The row's one setting, or those it chooses among.</summary>
+    public IReadOnlyList<RowSetting> Settings(UNetLayout layout) =>
+        [.. Choose?.Epochs is { } epochs ? Uses(layout).SelectMany(use => epochs.Select(count => new RowSetting(use, count))) : Uses(layout).Select(use => new RowSetting(use))];
 
     /// <summary>The maps that a store keeps for a use: those that are read, or with feedback the whole ones of the first pass.</summary>
     /// <exception cref="ArgumentException">The net lacks a block that feeds back.</exception>
@@ -115,8 +114,8 @@ public sealed record RecipeRow
     }
 
     /// <summary>How the row is trained: as its training recipe says for its method, but for what it says itself.</summary>
-    /// <param name="head">Null for nearest neighbours.</param>
-    internal HeadRecipe RecipeFor(HeadConfig? head, ulong seed)
+    /// <param name="head">Null for nearest neighbours.</param> <param name="epochs">Null: as the row or its recipe has them.</param>
+    internal HeadRecipe RecipeFor(HeadConfig? head, ulong seed, int? epochs = null)
     {
         var attention = head is not null and not LinearConfig;
         var known = (Method, Feedback) switch
@@ -126,7 +125,8 @@ public sealed record RecipeRow
             (_, not null) => HeadRecipes.Feedback(Training.Recipe),
             _ => HeadRecipes.Get(Training.Recipe, attention),
         };
-        return Training.Changed(RunsNet ? known.WithoutChoice() : known) with { Seed = seed };
+        var recipe = Training.Changed(RunsNet ? known.WithoutChoice() : known) with { Seed = seed };
+        return epochs is { } count ? recipe with { Epochs = count } : recipe;
     }
 
     /// <summary>How the net of a fine-tuned row is trained.</summary>
@@ -217,8 +217,8 @@ public sealed record RecipeFeedback
         FeedbackConfig.Of(FeedbackStrategy.Parse(Blocks is null ? Strategy : string.Join(',', Blocks)), layout) with { Layers = FeedbackConfig.ParsePlainLayers(Layers) };
 }
 
-/// <summary>Steps, blocks and pools of which each is tried with each; null: the row's own.</summary>
-public sealed record RecipeChoice(IReadOnlyList<int>? T, IReadOnlyList<int>? Blocks, IReadOnlyList<int>? Pools)
+/// <summary>Steps, blocks, pools and epochs of which each is tried with each; null: the row's own.</summary>
+public sealed record RecipeChoice(IReadOnlyList<int>? T = null, IReadOnlyList<int>? Blocks = null, IReadOnlyList<int>? Pools = null, IReadOnlyList<int>? Epochs = null)
 {
     internal IEnumerable<FeatureUse> Uses(RecipeRow row, UNetLayout layout) =>
         from t in Each(T, row.Features.T)

@@ -117,7 +117,8 @@ public sealed partial class RecipeReader
         };
         if (row.Features.T.Count == 0 && row.Choose?.T is null) { fields.Add("features.t", "is not given; expected steps such as [90]"); }
         if (row.Features.Blocks.Count == 0 && row.Choose?.Blocks is null) { fields.Add("features.blocks", "is not given; expected blocks such as [24]"); }
-        if (row.Choose is not null && method is not (RecipeMethod.Head or RecipeMethod.Neighbours) || row.Choose is not null && row.Features.Fresh) { fields.Add("choose", "is for rows of method head or knn on stored features"); }
+        if (row.Choose?.Epochs is not null && method == RecipeMethod.Neighbours) { fields.Add("choose.epochs", "is for what is trained"); }
+        if (row.Choose?.Epochs is not null && row.Training.Recipe == "logistic") { fields.Add("choose.epochs", "is for what is trained in steps; recipe logistic fits a head at once"); }
         if (row.Choose?.Pools is not null && row.Kind is not ("linear" or "mlp" or "knn")) { fields.Add("choose.pool", "is for linear heads, MLPs and knn"); }
         fields.End();
         return row;

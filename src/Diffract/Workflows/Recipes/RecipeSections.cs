@@ -111,7 +111,7 @@ static class RecipeSections
     public static RecipeChoice? Choice(RecipeFields? fields)
     {
         if (fields is null) { return null; }
-        var read = new RecipeChoice(fields.Integers("t", 0, 999_999), fields.Integers("blocks", 1, 999), fields.Integers("pool", 0, 1024));
+        var read = new RecipeChoice(fields.Integers("t", 0, 999_999), fields.Integers("blocks", 1, 999), fields.Integers("pool", 0, 1024), fields.Integers("epochs", 1, 100_000));
         fields.End();
         return read;
     }

@@ -14,76 +14,67 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
     readonly HashSet<string> _extracted = [];
 
     /// <summary>The row's result with one seed: that of an earlier run, where there is one.</summary>
-    /// <param name="at">Folder of the result, relative to the run's.</param> <param name="choice">Of steps, blocks and pool; null where nothing is chosen.</param>
-    public JsonObject Run(RecipeJob job, ulong seed, FeatureChoice? choice, string at, Action<Progress>? report)
+    /// <param name="at">Folder of the result, relative to the run's.</param> <param name="choice">Null where nothing is chosen.</param>
+    public JsonObject Run(RecipeJob job, ulong seed, RowChoice? choice, string at, Action<Progress>? report)
     {
-        var path = Path.Combine(folder, at, TrainHead.ResultFile);
-        if (!File.Exists(path))
+        var (to, setting) = (Path.Combine(folder, at), choice?.Chosen ?? job.Row.Settings(plan.Layout).Single());
+        var path = Path.Combine(to, TrainHead.ResultFile);
+        if (!File.Exists(path) && job.Row.Method == RecipeMethod.Neighbours)
         {
-            var use = choice?.Chosen ?? job.Row.Uses(plan.Layout).Single();
-            if (job.Row.ReadsStore)
+            using var store = Open(plan.StoreOf(job, setting.Use, seed), report);
+            NearestNeighbours.Run(store, Neighbours(job.Row, setting.Use), to, report, cancellation);
+        }
+        else if (!File.Exists(path))
+        {
+            Trained(job, setting, seed, report, (source, head) => TrainHead.Run(source, head, to, report, cancellation));
+        }
+        return ResultFile.Single(JsonNode.Parse(File.ReadAllBytes(path))!.AsObject()).First(result => job.Row.Method != RecipeMethod.Neighbours || (string?)result["recipe"]!["votes"] == Votes(job.Row));
+    }
+
+    /// <summary>The row's choice among steps, blocks, pools and epochs on held-out training pictures, made with one seed; null where it has none to make.</summary>
+    public RowChoice? Choose(RecipeJob job, ulong seed, Action<Progress>? report)
+    {
+        if (job.Row.Choose is null) { return null; }
+        var (at, settings) = (Path.Combine(folder, job.Folder), job.Row.Settings(plan.Layout));
+        return RowChoice.Make(Path.Combine(at, RowChoice.File), settings, (setting, number) =>
+        {
+            Action<Progress>? tell = report is null ? null : progress => report(progress with { Activity = $"setting {number + 1} of {settings.Count} ({setting}): {progress.Activity}" });
+            if (job.Row.Method == RecipeMethod.Neighbours)
             {
-                using var store = Open(plan.StoreOf(job, use, seed), report);
-                FromStore(store, job, use, seed, Path.Combine(folder, at), report);
+                using var store = Open(plan.StoreOf(job, setting.Use, seed), tell);
+                return NearestNeighbours.Run(store, Neighbours(job.Row, setting.Use) with { OnHeldOut = true, Seed = seed }, report: tell, cancellation: cancellation).Lines.First(line => line.Votes == Votes(job.Row)).Top1;
             }
-            else
-            {
-                Live(job, use, seed, Path.Combine(folder, at), report);
-            }
-        }
-        var votes = job.Row.Neighbours.Majority ? "majority" : "weighted";
-        return ResultFile.Single(JsonNode.Parse(File.ReadAllBytes(path))!.AsObject()).First(result => job.Row.Method != RecipeMethod.Neighbours || (string?)result["recipe"]!["votes"] == votes);
+            return Trained(job, setting, seed, tell, (source, head) => TrainHeads.OnHeldOut(source, head with { Recipe = head.Recipe with { IsComparedWhole = setting.Epochs is not null } }, at, tell, cancellation)).HeldOutAccuracy;
+        });
     }
 
-    /// <summary>The row's choice among steps, blocks and pools on held-out training pictures, made with one seed; null where it has none to make.</summary>
-    public FeatureChoice? Choose(RecipeJob job, ulong seed, Action<Progress>? report)
+    // Trains on what the row reads: a store, or pictures that go through the net anew each epoch; for fine-tuning the whole net is loaded, in float32.
+    T Trained<T>(RecipeJob job, RowSetting setting, ulong seed, Action<Progress>? report, Func<HeadSource, TrainHeadRequest, T> train)
     {
-        var path = Path.Combine(folder, job.Folder, FeatureChoice.File);
-        if (job.Row.Choose is null)
+        var (row, use, head) = (job.Row, setting.Use, Head(job.Row, setting, seed));
+        var feedback = head.Head as FeedbackHeadConfig;
+        if (row.ReadsStore)
         {
-            return null;
+            using var store = Open(plan.StoreOf(job, use, seed), report);
+            using var net = feedback is null ? null : Backbone.Open(request.ModelName, request.ConfigPath, row.Features.Precision, request.Device, feedback.Deepest);
+            return train(new StoreSource(store, net, request.Device), head);
         }
-        if (FeatureChoice.Read(path) is { } earlier)
-        {
-            return earlier;
-        }
-        var choice = FeatureChoice.Make(job.Row.Uses(plan.Layout), use => Open(plan.StoreOf(job, use, seed), report), (store, use) => job.Row.Method == RecipeMethod.Neighbours
-            ? NearestNeighbours.Run(store, Neighbours(job.Row, use) with { OnHeldOut = true, Seed = seed }, report: report, cancellation: cancellation).Lines.First(line => line.Votes == (job.Row.Neighbours.Majority ? "majority" : "weighted")).Top1
-            : TrainHeads.OnHeldOut(new StoreSource(store, device: request.Device), Head(job.Row, use, seed), report, cancellation).HeldOutAccuracy);
-        choice.Write(path);
-        return choice;
-    }
-
-    void FromStore(FeatureStore store, RecipeJob job, FeatureUse use, ulong seed, string at, Action<Progress>? report)
-    {
-        if (job.Row.Method == RecipeMethod.Neighbours)
-        {
-            NearestNeighbours.Run(store, Neighbours(job.Row, use), at, report, cancellation);
-            return;
-        }
-        var head = Head(job.Row, use, seed);
-        using var backbone = head.Head is FeedbackHeadConfig feedback ? Backbone.Open(request.ModelName, request.ConfigPath, job.Row.Features.Precision, request.Device, feedback.Deepest) : null;
-        TrainHead.Run(new StoreSource(store, backbone, request.Device), head, at, report, cancellation);
-    }
-
-    // Pictures go through the net anew each epoch; for fine-tuning the whole net is loaded, in float32.
-    void Live(RecipeJob job, FeatureUse use, ulong seed, string at, Action<Progress>? report)
-    {
-        var (row, tunes, head) = (job.Row, job.Row.Method == RecipeMethod.FineTune, Head(job.Row, use, seed));
-        var deepest = head.Head is FeedbackHeadConfig feedback ? feedback.Deepest : use.Blocks[^1];
-        using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, tunes ? DType.Float32 : row.Features.Precision, request.Device, tunes ? null : deepest);
+        var tunes = row.Method == RecipeMethod.FineTune;
+        using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, tunes ? DType.Float32 : row.Features.Precision, request.Device, tunes ? null : feedback?.Deepest ?? use.Blocks[^1]);
         var features = Request(row.Features, use with { Blocks = head.Blocks! }, plan.Layout);
         var tuning = tunes ? new BackboneTuning(backbone, use.Blocks[^1], row.Tuning) : null;
         using var source = new LiveSource(backbone, Items(job.Data, seed), features, new() { Crop = row.Features.Crop, Flip = row.Features.Flip }, request.Extract, tuning);
-        TrainHead.Run(source, head, at, report, cancellation);
+        return train(source, head);
     }
 
-    TrainHeadRequest Head(RecipeRow row, FeatureUse use, ulong seed)
+    TrainHeadRequest Head(RecipeRow row, RowSetting setting, ulong seed)
     {
-        var head = row.TrainedFor(use, plan.Layout);
+        var (use, head) = (setting.Use, row.TrainedFor(setting.Use, plan.Layout));
         var blocks = head is FeedbackHeadConfig feedback ? feedback.FirstPassBlocks : use.Blocks;
-        return new(head, row.RecipeFor(head, seed)) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
+        return new(head, row.RecipeFor(head, seed, setting.Epochs)) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
     }
+
+    static string Votes(RecipeRow row) => row.Neighbours.Majority ? "majority" : "weighted";
 
     NeighboursRequest Neighbours(RecipeRow row, FeatureUse use) => new()
     {

@@ -41,7 +41,7 @@ public static class RunRecipe
             var choice = runner.Choose(job, recipe.Seeds[0], tell);
             var results = recipe.Seeds.Select(seed => (seed, Folder: FolderOf(job, seed))).Select(one => (one.seed, (string?)one.Folder, runner.Run(job, one.seed, choice, one.Folder, tell))).ToList();
             var row = ResultFile.Row(job.Row.Name, job.Data.Name, job.Row.Paper.GetValueOrDefault(job.Data.Name), results);
-            row["featureChoice"] = choice?.ToJson();
+            row["chosen"] = choice?.ToJson();
             rows.Add(row);
             Write(folder, recipe, model, plan, rows, isComplete: i == plan.Jobs.Count - 1);
         }
@@ -153,7 +153,7 @@ public static class RunRecipe
         ["recipe"] = recipe.Name,
         ["about"] = recipe.About,
         ["source"] = recipe.Source,
-        ["protocol"] = "All choices (learning rate, weight decay, steps, blocks, pools) were made on a validation part or on held-out training pictures; the test pictures were used once for each row and seed, after all choices of that row.",
+        ["protocol"] = "All choices (learning rate, weight decay, epochs, steps, blocks, pools) were made on a validation part or on held-out training pictures; the test pictures were used once for each row and seed, after all choices of that row.",
         ["model"] = model.DeepClone(),
         ["notes"] = new JsonArray([.. Surprises(recipe, plan.Pictures).Select(note => (JsonNode)note)]),
         ["rows"] = rows.DeepClone(),

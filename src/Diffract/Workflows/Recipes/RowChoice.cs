@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Diffract.Torch;
+
+namespace Diffract.Workflows;
+
+/// <summary>What a row chooses among on held-out training pictures.</summary>
+/// <param name="Epochs">Null: as many as its training recipe has.</param>
+public sealed record RowSetting(FeatureUse Use, int? Epochs = null)
+{
+    public override string ToString()
+    {
+        var pool = Use.Pool == 0 ? "none" : Use.Pool.ToString(CultureInfo.InvariantCulture);
+        return $"t {string.Join(",", Use.T)}, block {string.Join(",", Use.Blocks)}, pool {pool}{(Epochs is { } epochs ? $", {HeadRecipe.Spell(epochs)}" : "")}";
+    }
+}
+
+/// <summary>The settings of a row and how each did on held-out training pictures.</summary>
+/// <param name="Tried">With the accuracy there, in order.</param> <param name="Candidates">All there are; the choice stands when each has been tried.</param>
+public sealed record RowChoice(IReadOnlyList<(RowSetting Setting, double HeldOutAccuracy)> Tried, int Candidates)
+{
+    public const string File = "choice.json";
+
+    public RowSetting Chosen => Tried[Best].Setting;
+
+    /// <summary>Of equal ones the first.</summary>
+    public int Best => Enumerable.Range(0, Tried.Count).MaxBy(i => Tried[i].HeldOutAccuracy);
+
+    public string Text => string.Create(CultureInfo.InvariantCulture,
+        $"{(Chosen.Epochs is null ? "t, block and pool" : "t, block, pool and epochs")} ({Chosen}) are the best of {Tried.Count} on held-out training pictures ({100 * Tried[Best].HeldOutAccuracy:f2} %).");
+
+    /// <param name="path">Keeps what has been tried, so that a run that was stopped goes on from there.</param>
+    /// <param name="ask">Accuracy of a candidate on held-out pictures; its number comes with it.</param>
+    public static RowChoice Make(string path, IReadOnlyList<RowSetting> candidates, Func<RowSetting, int, double> ask)
+    {
+        var choice = Read(path) ?? new([], candidates.Count);
+        while (choice.Tried.Count < choice.Candidates)
+        {
+            var next = candidates[choice.Tried.Count];
+            choice = choice with { Tried = [.. choice.Tried, (next, ask(next, choice.Tried.Count))] };
+            AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(choice.ToJson(), HeadResult.Json));
+        }
+        return choice;
+    }
+
+    static RowChoice? Read(string path)
+    {
+        if (!System.IO.File.Exists(path)) { return null; }
+        var json = JsonNode.Parse(System.IO.File.ReadAllBytes(path))!;
+        static int[] Numbers(JsonNode? list) => [.. list!.AsArray().Select(number => (int)number!)];
+        (RowSetting, double)[] tried = [.. json["tried"]!.AsArray().Select(one => (new RowSetting(new(Numbers(one!["t"]), Numbers(one["blocks"]), (int)one["pool"]!), (int?)one["epochs"]), (double)one["heldOutAccuracy"]!))];
+        return new(tried, (int?)json["candidates"] ?? tried.Length);
+    }
+
+    public JsonObject ToJson() => new()
+    {
+        ["choice"] = Tried.Count < Candidates ? null : Text,
+        ["best"] = Best,
+        ["candidates"] = Candidates,
+        ["tried"] = new JsonArray([.. Tried.Select(one => (JsonNode)Line(one.Setting, one.HeldOutAccuracy))]),
+    };
+
+    static JsonObject Line(RowSetting setting, double accuracy)
+    {
+        var line = new JsonObject
+        {
+            ["t"] = new JsonArray([.. setting.Use.T.Select(t => (JsonNode)t)]), ["blocks"] = new JsonArray([.. setting.Use.Blocks.Select(block => (JsonNode)block)]), ["pool"] = setting.Use.Pool,
+        };
+        if (setting.Epochs is { } epochs) { line["epochs"] = epochs; }
+        line["heldOutAccuracy"] = accuracy;
+        return line;
+    }
+}
