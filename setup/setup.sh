@@ -138,8 +138,18 @@ install_packages() {
     step apt-install "apt-get install" apt install -y --no-install-recommends "${missing[@]}"
 }
 
-apt() { "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"; }
-update_lists() { apt update || true; } # one source out of reach need not matter; what is not offered then is told
+apt() { "${as_root[@]}" LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"; }
+
+# apt-get waits for dpkg's lock, but not for that of the lists, which a machine that has just started often holds.
+update_lists() {
+    local said tries
+    for ((tries = 0; tries < 60; tries++)); do
+        said=$(apt update 2>&1) || true # one source out of reach need not matter; what is not offered then is told
+        printf '%s\n' "$said"
+        [[ $said == *"Could not get lock"* ]] || return 0
+        sleep 5
+    done
+}
 
 offered() {
     local version
