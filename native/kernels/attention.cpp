@@ -2,7 +2,7 @@
 // is made a block of queries at a time and never kept: backward makes it again from the sums of the exponentials.
 //
 // qkv is (N, T, 3 C), float32 or bfloat16; the 3 C values are [q | k | v] with heads inside each, or heads with [q k v] inside each (`inside`). The result is
-// (N, T, C). Arithmetic is float32, but for the products' factors of bfloat16 maps going forward where the processor multiplies pairs of them. A head is one thread's
+// (N, T, C). Arithmetic is float32, but for the products' factors of bfloat16 maps where the processor multiplies pairs of them. A head is one thread's
 // work. Ceiling: the products' rate (matrix_tile.h, pair_tile.h).
 #include "attention_pairs.h"
 #include "processor.h"
@@ -12,7 +12,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <vector>
+#include <memory>
 
 namespace diffract
 {
@@ -46,16 +46,30 @@ DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8)
 const Vectors vectors = best_vectors();
 const Steps* const steps = vectors == Vectors::avx512 ? &steps_avx512 : vectors == Vectors::avx2 ? &steps_avx2 : nullptr;
 
+bool in_pairs(int64_t width) { return width % 2 == 0 && reduced_factors() == Factors::bfloat16; }
+
 void run(const Head<float>& head, float* scratch) { (head.gradient ? steps->back_f32 : steps->attend_f32)(head, scratch); }
 void run(const Head<uint16_t>& head, float* scratch)
 {
 #ifdef DIFFRACT_PAIRS
-    if (!head.gradient && head.width % 2 == 0 && reduced_factors() == Factors::bfloat16)
+    if (in_pairs(head.width))
     {
-        return attend_pairs(head, scratch);
+        return head.gradient ? attend_back_pairs(head, scratch) : attend_pairs(head, scratch);
     }
 #endif
     (head.gradient ? steps->back_bf16 : steps->attend_bf16)(head, scratch);
+}
+
+template <typename T>
+int64_t scratch_of(int64_t tokens, int64_t width, bool backward)
+{
+#ifdef DIFFRACT_PAIRS
+    if (backward && std::is_same_v<T, uint16_t> && in_pairs(width))
+    {
+        return back_scratch({tokens, width});
+    }
+#endif
+    return steps->scratch(tokens, width, backward);
 }
 
 // Every head of every picture; backward where a gradient is given.
@@ -68,8 +82,8 @@ void every_head(const at::Tensor& qkv, int64_t heads, bool inside, const at::Ten
     const int64_t part = inside ? width : channels, head = inside ? 3 * width : width; // from q to k to v, from head to head
     share_out(qkv.size(0) * heads, 1, [&](int64_t begin, int64_t end)
     {
-        std::vector<float> scratch(steps->scratch(tokens, width, gradient.defined()) + 16);
-        float* const aligned = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
+        const std::unique_ptr<float[]> scratch(new float[scratch_of<T>(tokens, width, gradient.defined()) + 16]);
+        float* const aligned = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(scratch.get()) + 63) / 64 * 64);
         for (int64_t job = begin; job < end; job++)
         {
             const int64_t from = job / heads * tokens * step + job % heads * head, to = job / heads * tokens * channels + job % heads * width;
