@@ -271,7 +271,7 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
     {
         return at::zeros({out, in, 3, 3}, floats(x));
     }
-    auto du = at::zeros({Points, in, out}, floats(x)), dw = at::empty({out, in, 3, 3}, floats(x));
+    auto du = at::empty({Points, in, out}, floats(x)), dw = at::empty({out, in, 3, 3}, floats(x));
     const auto values = pairs ? floats(x).dtype(pairs->type) : floats(x);
     const int64_t block = tiles_at_a_time(tiles, values.dtype().itemsize() * (in + out), FarBlock, FarTiles), in_stride = point_stride(block, in), out_stride = point_stride(block, out);
     auto v = at::empty({Points * in_stride}, values), m = at::empty({Points * out_stride}, values);
@@ -300,8 +300,8 @@ at::Tensor winograd_weight_gradient(const at::Tensor& input, const at::Tensor& g
                 for (int64_t depth = 0; depth < filled; depth += DepthBlock)
                 {
                     const int64_t a = point * in_stride + depth * in, g = point * out_stride + depth * out, deep = std::min(DepthBlock, filled - depth);
-                    pairs ? pairs->multiply({static_cast<const uint16_t*>(v.data_ptr()) + a, 2, 2 * in, static_cast<const uint16_t*>(m.data_ptr()) + g + 2 * column, 2 * out, sums, out, in, deep, true}, vectors)
-                          : steps->multiply({v.data_ptr<float>() + a, 1, in, m.data_ptr<float>() + g + column, out, sums, out, in, deep, true}, vectors);
+                    pairs ? pairs->multiply({static_cast<const uint16_t*>(v.data_ptr()) + a, 2, 2 * in, static_cast<const uint16_t*>(m.data_ptr()) + g + 2 * column, 2 * out, sums, out, in, deep, first + depth > 0}, vectors)
+                          : steps->multiply({v.data_ptr<float>() + a, 1, in, m.data_ptr<float>() + g + column, out, sums, out, in, deep, first + depth > 0}, vectors);
                 }
             }
         });

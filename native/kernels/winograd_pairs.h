@@ -4,6 +4,8 @@
 #include "pair_tile.h"
 #include "winograd_steps.h"
 
+#include <type_traits>
+
 #ifdef DIFFRACT_PAIRS
 namespace diffract
 {
@@ -20,6 +22,32 @@ DIFFRACT_INLINE void transform_weight_pairs(const WeightStep<T, uint16_t>& s, in
         {
             store_pairs(reinterpret_cast<Value*>(s.value + point * s.value_step + 2 * c), even[point], odd[point]);
         }
+    }
+}
+
+template <bool Inputs, typename T, typename S>
+DIFFRACT_INLINE void columns(T* const* at, int64_t c, Floats16* half, const S& scale)
+{
+    if constexpr (Inputs)
+    {
+        input_columns(at, c, half, scale);
+    }
+    else
+    {
+        gradient_columns(at, c, half, scale);
+    }
+}
+
+template <bool Inputs>
+DIFFRACT_INLINE void row(const Floats16* half, Floats16* to)
+{
+    if constexpr (Inputs)
+    {
+        input_transform(half, TileIn, to);
+    }
+    else
+    {
+        spread_transform(half, TileIn, to);
     }
 }
 
@@ -40,24 +68,27 @@ DIFFRACT_INLINE void transform_tile_pairs(const TileStep<uint16_t, uint16_t>& s,
         uint16_t* const out = s.value + (tile - s.first) * s.tiles.c;
         for (int64_t c = 0; c < s.tiles.c; c += 16)
         {
-            Floats16 even[Points], odd[Points], scale = Floats16{} + 1;
-            if (s.scale)
+            Floats16 even[Side * TileIn], odd[Side * TileIn], even_row[TileIn], odd_row[TileIn];
+            if constexpr (std::is_same_v<Value, Float16>)
             {
+                Floats16 scale;
                 load(scale, s.scale + c);
-            }
-            if constexpr (Inputs)
-            {
-                input_points(first, c, even, scale);
-                input_points(second, c, odd, scale);
+                columns<Inputs>(first, c, even, scale);
+                columns<Inputs>(second, c, odd, scale);
             }
             else
             {
-                gradient_points(first, c, even, scale);
-                gradient_points(second, c, odd, scale);
+                columns<Inputs>(first, c, even, 1.0f);
+                columns<Inputs>(second, c, odd, 1.0f);
             }
-            for (int64_t point = 0; point < Points; point++)
+            for (int64_t i = 0; i < TileIn; i++)
             {
-                store_pairs(reinterpret_cast<Value*>(out + point * s.stride + 2 * c), even[point], odd[point]);
+                row<Inputs>(even + i, even_row);
+                row<Inputs>(odd + i, odd_row);
+                for (int64_t j = 0; j < TileIn; j++)
+                {
+                    store_pairs(reinterpret_cast<Value*>(out + (i * TileIn + j) * s.stride + 2 * c), even_row[j], odd_row[j]);
+                }
             }
         }
     }

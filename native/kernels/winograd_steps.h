@@ -207,11 +207,11 @@ DIFFRACT_INLINE void pixels(const TileStep<T, Value>& s, int64_t tile, int64_t s
     }
 }
 
-// Bt d B of a tile's 6x6 inputs times a scale, for one vector of channels.
+// Bt d of a tile's 6x6 inputs times a scale, for one vector of channels: half[column * TileIn + i]. Row i of Bt d B is then input_transform(half + i, TileIn, row): rows are made one at a
+// time and stored at once, for all 36 values do not fit into the registers.
 template <typename V, typename T, typename S = float>
-DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t, const S& scale = 1)
+DIFFRACT_INLINE void input_columns(T* const* at, int64_t c, V* half, const S& scale = 1)
 {
-    V half[Points];
     for (int64_t j = 0; j < TileIn; j++)
     {
         V d[TileIn];
@@ -219,11 +219,7 @@ DIFFRACT_INLINE void input_points(T* const* at, int64_t c, V* t, const S& scale 
         {
             load(d[i], at[i * TileIn + j] + c);
         }
-        input_transform(d, 1, half + j * TileIn, scale); // half[column][row point]
-    }
-    for (int64_t i = 0; i < TileIn; i++)
-    {
-        input_transform(half + i, TileIn, t + i * TileIn);
+        input_transform(d, 1, half + j * TileIn, scale);
     }
 }
 
@@ -266,11 +262,15 @@ DIFFRACT_INLINE void transform_inputs(const TileStep<T, Value>& s, T* zeros)
             {
                 prefetch_next(at, s.tiles.c, c);
             }
-            V t[Points];
-            input_points(at, c, t, scale);
-            for (int64_t point = 0; point < Points; point++)
+            V half[Points], row[TileIn];
+            input_columns(at, c, half, scale);
+            for (int64_t i = 0; i < TileIn; i++)
             {
-                store(out + point * s.stride + c, t[point]);
+                input_transform(half + i, TileIn, row);
+                for (int64_t j = 0; j < TileIn; j++)
+                {
+                    store(out + (i * TileIn + j) * s.stride + c, row[j]);
+                }
             }
         }
     }
@@ -314,11 +314,10 @@ DIFFRACT_INLINE void transform_outputs(const TileStep<T>& s, T* spill)
     }
 }
 
-// A dY At of a tile's 4x4 gradients times a scale, for one vector of channels.
+// A dY of a tile's 4x4 gradients times a scale, for one vector of channels: half[column * TileIn + i]. Row i of A dY At is then spread_transform(half + i, TileIn, row).
 template <typename V, typename T, typename S = float>
-DIFFRACT_INLINE void gradient_points(T* const* at, int64_t c, V* t, const S& scale = 1)
+DIFFRACT_INLINE void gradient_columns(T* const* at, int64_t c, V* half, const S& scale = 1)
 {
-    V half[TileOut * TileIn];
     for (int64_t j = 0; j < TileOut; j++)
     {
         V y[TileOut];
@@ -327,11 +326,7 @@ DIFFRACT_INLINE void gradient_points(T* const* at, int64_t c, V* t, const S& sca
             load(y[i], at[i * TileOut + j] + c);
             y[i] *= scale;
         }
-        spread_transform(y, 1, half + j * TileIn); // half[column][row point]
-    }
-    for (int64_t i = 0; i < TileIn; i++)
-    {
-        spread_transform(half + i, TileIn, t + i * TileIn);
+        spread_transform(y, 1, half + j * TileIn);
     }
 }
 
@@ -345,11 +340,15 @@ DIFFRACT_INLINE void transform_gradients(const TileStep<T>& s, T* zeros)
         float* const out = s.value + (tile - s.first) * s.tiles.c;
         for (int64_t c = 0; c < s.tiles.c; c += Lanes<V>::count)
         {
-            V t[Points];
-            gradient_points(at, c, t);
-            for (int64_t point = 0; point < Points; point++)
+            V half[TileOut * TileIn], row[TileIn];
+            gradient_columns(at, c, half);
+            for (int64_t i = 0; i < TileIn; i++)
             {
-                store(out + point * s.stride + c, t[point]);
+                spread_transform(half + i, TileIn, row);
+                for (int64_t j = 0; j < TileIn; j++)
+                {
+                    store(out + (i * TileIn + j) * s.stride + c, row[j]);
+                }
             }
         }
     }

@@ -66,8 +66,8 @@ sealed class ResBlock(Params p, UNetConfig config, int inChannels, int outChanne
 
     Tensor Resample(Tensor x) => resampling switch
     {
-        Resampling.Down => Aten.AvgPool2d(x, 2),
-        Resampling.Up => Aten.UpsampleNearest2d(x, 2 * x.Size(2), 2 * x.Size(3)),
+        Resampling.Down => MapSize.Halve(x),
+        Resampling.Up => MapSize.Double(x),
         _ => x,
     };
 }
@@ -111,6 +111,6 @@ sealed class Upsample(Params p, int channels) : UNetModule
     public override Tensor Forward(Tensor x, Tensor emb)
     {
         using var scope = new TensorScope();
-        return scope.Return(_conv.Forward(Aten.UpsampleNearest2d(x, 2 * x.Size(2), 2 * x.Size(3))));
+        return scope.Return(_conv.Forward(MapSize.Double(x)));
     }
 }

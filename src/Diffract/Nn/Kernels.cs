@@ -50,5 +50,9 @@ public static class Kernels
 
     internal static bool Attention(Tensor qkv) => Enabled && qkv.Device.IsCpu && qkv.DType is DType.Float32 or DType.BFloat16 && HasAttention.Value;
 
+    static readonly Lazy<bool> HasMapSize = new(() => Torch.Torch.HasOperator("diffract::double_size"));
+
+    internal static bool MapSize(Tensor x) => Enabled && x.Device.IsCpu && HasMapSize.Value;
+
     internal static bool GroupNormSilu(Tensor x) => Enabled && x.Device.IsCpu && x.Dimensions == 4 && x.Strides[1] == 1 && x.DType is DType.Float32 or DType.BFloat16 && HasGroupNormSilu.Value;
 }
