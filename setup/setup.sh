@@ -149,6 +149,7 @@ update_lists() {
         [[ $said == *"Could not get lock"* ]] || return 0
         sleep 5
     done
+    return 1
 }
 
 offered() {

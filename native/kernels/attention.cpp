@@ -46,7 +46,9 @@ DIFFRACT_STEPS(avx2, DIFFRACT_AVX2, Floats8)
 const Vectors vectors = best_vectors();
 const Steps* const steps = vectors == Vectors::avx512 ? &steps_avx512 : vectors == Vectors::avx2 ? &steps_avx2 : nullptr;
 
+#ifdef DIFFRACT_PAIRS
 bool in_pairs(int64_t width) { return width % 2 == 0 && reduced_factors() == Factors::bfloat16; }
+#endif
 
 void run(const Head<float>& head, float* scratch) { (head.gradient ? steps->back_f32 : steps->attend_f32)(head, scratch); }
 void run(const Head<uint16_t>& head, float* scratch)

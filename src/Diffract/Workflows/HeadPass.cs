@@ -47,8 +47,11 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
             });
             KeepMetrics(folder, state);
         }
-        ForgetChoices(folder, Choosing(memory).Count);
-        return diverged.Count == 0 ? results : throw new TrainException($"{source.Name}: {string.Join("; ", diverged)}. Try a smaller learning rate (--lr).");
+        foreach (var state in Enumerable.Range(0, Choosing(memory).Count).Select(number => ChoiceState(folder, number)).OfType<string>().Where(Directory.Exists))
+        {
+            Directory.Delete(state, recursive: true);
+        }
+        return diverged.Count == 0 ? results : throw new TrainException($"{source.Name}: {string.Join("; ", diverged)}. Try a smaller learning rate (--lr, or learningRates in a recipe).") { IsDivergence = true };
     }
 
     static string Diverged(Trainee trainee, Accuracy test) => string.Create(CultureInfo.InvariantCulture,
@@ -113,21 +116,9 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
     // Where the net runs, comparing takes long, too; it is not a test.
     Action<Progress>? HeldOutReport(Action<Progress>? report) => report is null || !source.RunsNet ? null : progress => report(progress with { Activity = "held-out pictures" });
 
-    void ForgetChoices(string? folder, int count)
-    {
-        foreach (var state in Enumerable.Range(0, count).Select(number => ChoiceState(folder, number)).OfType<string>().Where(Directory.Exists))
-        {
-            Directory.Delete(state, recursive: true);
-        }
-    }
-
     /// <summary>Every candidate of the one head on held-out training pictures.</summary>
-    public IReadOnlyList<CandidateLine> OnHeldOut(int[] train, string? folder, long memory, Action<Progress>? report, CancellationToken cancellation)
-    {
-        var lines = Compare([0], train, folder, memory, report, cancellation).Lines[0];
-        ForgetChoices(folder, Choosing([0], memory).Count);
-        return lines;
-    }
+    public IReadOnlyList<CandidateLine> OnHeldOut(int[] train, string? folder, long memory, Action<Progress>? report, CancellationToken cancellation) =>
+        Compare([0], train, folder, memory, report, cancellation).Lines[0];
 
     (Dictionary<int, List<CandidateLine>> Lines, HeldOut Parts) Compare(IEnumerable<int> which, int[] train, string? folder, long memory, Action<Progress>? report, CancellationToken cancellation)
     {
@@ -137,7 +128,9 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         var sound = new HashSet<int>();                                                    // heads of which a candidate has not diverged
         if (parts.Held.Length == 0)
         {
-            throw new TrainException($"{source.Name}: no class has two training pictures, so none can be held out to choose among {heads[lines.Keys.First()].Request.Recipe.Candidates.Count} settings. {(Recipe.Optimizer == OptimizerKind.Lbfgs ? "Give one --decay, the penalty." : "Give one --lr and one --decay.")}");
+            var count = heads[lines.Keys.First()].Request.Recipe.Candidates.Count;
+            throw new TrainException($"{source.Name}: no class has two training pictures, so none can be held out to choose {(count == 1 ? "steps, blocks, pools or epochs" : $"among {count} settings")}. "
+                + (count == 1 ? "Name one of each, and leave out choose." : Recipe.Optimizer == OptimizerKind.Lbfgs ? "Give one --decay, the penalty." : "Give one --lr and one --decay."));
         }
         foreach (var (number, part) in Choosing(lines.Keys, memory).Index())
         {
@@ -153,7 +146,7 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         }
         foreach (var (head, tried) in lines.Where(line => !sound.Contains(line.Key)))
         {
-            throw new TrainException($"{source.Name}: {heads[head].Inputs.Head.Kind} diverged with each of {tried.Count} settings: it gives NaN or infinity with learning rates {string.Join(", ", tried.Select(line => line.LearningRate.ToString(CultureInfo.InvariantCulture)).Distinct())}. Try smaller ones (--lr).");
+            throw new TrainException($"{source.Name}: {heads[head].Inputs.Head.Kind} diverged{(tried.Count == 1 ? "" : $" with each of {tried.Count} settings")}: it gives NaN or infinity with learning rates {string.Join(", ", tried.Select(line => line.LearningRate.ToString(CultureInfo.InvariantCulture)).Distinct())}. Try smaller ones (--lr, or learningRates in a recipe).") { IsDivergence = true };
         }
         return (lines, parts);
     }

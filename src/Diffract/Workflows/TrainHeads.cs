@@ -47,7 +47,7 @@ public static class TrainHeads
     }
 
     /// <summary>A head's candidates on held-out training pictures, for a choice of more than learning rate and weight decay; the test pictures are not used.</summary>
-    /// <param name="folder">For the state of what costs passes of the net, until it is done; null keeps none.</param> <returns>The best.</returns> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
+    /// <param name="folder">Receives the state of what costs passes of the net, which is the caller's to delete; null keeps none.</param> <returns>The best.</returns> <inheritdoc cref="TrainHead.Run(HeadSource, TrainHeadRequest, string, Action{Progress}?, CancellationToken)" path="/exception"/>
     public static CandidateLine OnHeldOut(HeadSource source, TrainHeadRequest request, string? folder = null, Action<Progress>? report = null, CancellationToken cancellation = default)
     {
         using var scope = new TensorScope();

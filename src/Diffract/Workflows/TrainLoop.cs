@@ -146,7 +146,7 @@ public static class TrainLoop
     {
         if (!double.IsFinite(loss))
         {
-            throw new TrainException($"{config.Activity}: the loss is {loss} at step {step} with a learning rate of {learningRate.ToString(CultureInfo.InvariantCulture)}. Try a smaller one; the last saved state is untouched.");
+            throw new TrainException($"{config.Activity}: the loss is {loss} at step {step} with a learning rate of {learningRate.ToString(CultureInfo.InvariantCulture)}. Try a smaller one; the last saved state is untouched.") { IsDivergence = true };
         }
         if (config.Folder is null)
         {
@@ -186,4 +186,8 @@ public static class TrainLoop
 }
 
 /// <summary>Training cannot go on; the message says why and what to do.</summary>
-public sealed class TrainException(string message) : Exception(message);
+public sealed class TrainException(string message) : Exception(message)
+{
+    /// <summary>The loss, or what was trained, is no longer finite: other settings may do.</summary>
+    public bool IsDivergence { get; init; }
+}

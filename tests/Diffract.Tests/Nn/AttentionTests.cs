@@ -80,16 +80,24 @@ public sealed class AttentionTests
     public void Neighbours_and_threads_change_nothing(DType type)
     {
         using var scope = new TensorScope();
-        using var off = GradMode.Off();
         var threads = Torch.Torch.Threads;
-        var qkv = Aten.Randn([5, 64, 3 * 64]).To(type);
+        var (qkv, dout) = (Aten.Randn([5, 65, 3 * 64]).To(type), Aten.Randn([5, 65, 64]).To(type));
+        (float[], float[]) Both(int first, int count)
+        {
+            var (result, gradient) = Run(qkv.Narrow(0, first, count), dout.Narrow(0, first, count), 2, inside: true);
+            return (Values(result), Values(gradient));
+        }
         try
         {
             Torch.Torch.Threads = 2;
-            var all = Attention.OfTokens(qkv, 2, inside: true);
+            var (all, gradients) = Both(0, 5);
             Torch.Torch.Threads = 1;
-            Assert.Equal(Values(all), Values(Attention.OfTokens(qkv, 2, inside: true)));
-            Assert.Equal(Values(all.Narrow(0, 3, 1)), Values(Attention.OfTokens(qkv.Narrow(0, 3, 1), 2, inside: true)));
+            var (again, gradientsAgain) = Both(0, 5);
+            Assert.Equal(all, again);
+            Assert.Equal(gradients, gradientsAgain);
+            var (one, gradient) = Both(3, 1);
+            Assert.Equal(all[(3 * one.Length)..(4 * one.Length)], one);
+            Assert.Equal(gradients[(3 * gradient.Length)..(4 * gradient.Length)], gradient);
         }
         finally
         {

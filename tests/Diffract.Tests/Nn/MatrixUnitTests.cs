@@ -38,6 +38,26 @@ public class MatrixUnitTests
         }
     }
 
+    [Fact]
+    public void Gradients_made_in_the_matrix_unit_are_those_made_by_vectors()
+    {
+        if (!HasPairs) { return; }
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["net.json"], """{"image_size": 16, "num_channels": 32, "num_res_blocks": 1, "channel_mult": "1,2", "attention_resolutions": "16,8", "num_head_channels": 32, "use_scale_shift_norm": true, "resblock_updown": true}""");
+        double[] Losses(string kernels)
+        {
+            var (code, _, errors) = Command.RunWith([("DIFFRACT_KERNELS", kernels)], "pretrain", "--data", "builtin:train=300,size=16", "--config", folder["net.json"], "--pictures", "96", "--batch", "16", "--lr", "1e-3", "--precision", "bf16", "--out", folder["by-" + kernels]);
+            Assert.True(code == 0, errors);
+            return [.. File.ReadLines(folder[$"by-{kernels}/metrics.jsonl"]).Select(line => (double)System.Text.Json.Nodes.JsonNode.Parse(line)!["loss"]!)];
+        }
+
+        var (vectors, software) = (Losses("avx512_bf16"), Losses("amx_in_software"));
+
+        Assert.Equal(vectors.Length, software.Length);
+        Assert.NotEqual(vectors, software);                                                // the unit was used
+        Assert.All(vectors.Zip(software), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, 2e-3 * pair.First)); // sums in another order, and what follows from them in six steps
+    }
+
     // A thread that has used the unit needs more room for .NET's signal handlers.
     [Fact]
     public void A_thread_that_used_the_unit_still_gets_exceptions_of_null_references()

@@ -17,37 +17,36 @@ static class RecipeCost
         };
         RecipePlan.CheckBlocks(row, layout);
         var each = row.Settings(layout).Select(setting => Once(row, setting, train, layout, pictures)).ToList();
-        var most = each.MaxBy(one => one.Cost.Net + one.Cost.Head).Cost;                   // which is chosen is not known: the costliest, once for each seed
-        double Sum(Func<RowCost, double> of) => of(most) * recipe.Seeds.Count + (row.Choose is null ? 0 : each.Sum(one => of(one.Cost) * one.Compared));
-        return new(Sum(cost => cost.Net), Sum(cost => cost.Recorded), Sum(cost => cost.Head), most.Parameters);
+        var final = each.MaxBy(one => one.Final.Net + one.Final.Head).Final;               // which is chosen is not known: the costliest, once for each seed
+        var all = each.Count == 1 ? [] : each.Select(one => one.Compared).ToList();
+        return new(final.Net * recipe.Seeds.Count + all.Sum(one => one.Net), final.Recorded * recipe.Seeds.Count + all.Sum(one => one.Recorded), final.Head * recipe.Seeds.Count + all.Sum(one => one.Head), final.Parameters);
     }
 
-    // A setting trained and tested once, and the part of that which a comparison on held-out pictures takes.
-    static (RowCost Cost, double Compared) Once(RecipeRow row, RowSetting setting, long train, UNetLayout layout, RecipePictures pictures)
+    // A setting trained and tested, its learning rate chosen before where it has several; and all its learning rates trained and asked on held-out pictures.
+    static (RowCost Final, RowCost Compared) Once(RecipeRow row, RowSetting setting, long train, UNetLayout layout, RecipePictures pictures)
     {
         var use = setting.Use;
+        var feedback = row.Feedback?.On(layout);
+        feedback?.Check(layout);
+        if (feedback is not null) { FeedbackExtractor.CheckReach(feedback, use.Blocks); }
         if (RecipePlan.Complete(row, use, layout, pictures.Classes) is not { } complete)
         {
-            return (new(0, 0, (double)train * pictures.Test * layout.Blocks[use.Blocks[^1] - 1].OutChannels * Math.Max(1, use.Pool * use.Pool), null), 1);
+            var (share, size) = (1 - row.RecipeFor(null, 0).HeldOut, layout.Blocks[use.Blocks[^1] - 1].OutChannels * Math.Max(1, use.Pool * use.Pool));
+            return (new(0, 0, (double)train * pictures.Test * size, null), new(0, 0, share * train * (1 - share) * train * size, null));
         }
         var training = row.RecipeFor(complete, 0, setting.Epochs);
-        var (looks, forward, back) = ((double)train * training.Epochs, Forward(row, use, layout), Backward(row, use, layout));
-        var parameters = complete.ParameterCount() + (row.Feedback?.On(layout).ParameterCount(layout) ?? 0) + (row.Method == RecipeMethod.FineTune ? UNetShapes.ParameterCount(layout, use.Blocks[^1]) : 0);
-        var epochs = setting.Epochs is not null || IsGrid(complete) ? training.Epochs : training.ChoiceEpochs;
-        return (new((forward + back) * looks + pictures.Test * forward,
-            1.5 * back * looks,                                                            // the pass that goes back is two forward ones; the one before it is there, too
-            Training(complete, training, train) + (double)pictures.Test * HeadCost.Forward(complete), parameters), (1 - training.HeldOut) * epochs / training.Epochs);
+        var (candidates, fit, frozen) = (training.Candidates.Count, 1 - training.HeldOut, row.Method == RecipeMethod.Head);
+        var (forward, back, head) = (Forward(row, use, layout), Backward(row, use, layout), (double)HeadCost.Forward(complete));
+        var parameters = complete.ParameterCount() + (feedback?.ParameterCount(layout) ?? 0) + (row.Method == RecipeMethod.FineTune ? UNetShapes.ParameterCount(layout, use.Blocks[^1]) : 0);
+        RowCost Trained(double looks, int heads, double asked)                             // going back is two passes forward; the one before it is there, too. A frozen net's pass serves all heads
+        {
+            var passes = looks * (frozen ? 1 : heads);
+            return new((forward + back) * passes + asked * forward, 1.5 * back * passes, head * heads * (3 * looks + asked), parameters);
+        }
+        var choosing = setting.Epochs is not null || frozen && complete is LinearConfig { Hidden.Count: 0 } ? training.Epochs : training.ChoiceEpochs;
+        RowCost compared = Trained(fit * train * choosing, candidates, (1 - fit) * train), last = Trained((double)train * training.Epochs, 1, pictures.Test);
+        return (candidates == 1 ? last : new(last.Net + compared.Net, last.Recorded + compared.Recorded, last.Head + compared.Head, parameters), compared);
     }
-
-    // Forward and backward are three forwards. Candidates are trained on what is not held out: linear ones for all epochs, others for a third of them.
-    static double Training(HeadConfig head, HeadRecipe recipe, long train)
-    {
-        var candidates = recipe.Candidates.Count;
-        var choosing = candidates == 1 ? 0 : candidates * (1 - recipe.HeldOut) * (IsGrid(head) ? recipe.Epochs : recipe.ChoiceEpochs);
-        return 3.0 * HeadCost.Forward(head) * train * (choosing + recipe.Epochs);
-    }
-
-    static bool IsGrid(HeadConfig head) => head is LinearConfig { Hidden.Count: 0 };
 
     // Multiply-adds of the net for one picture's gradients.
     static double Backward(RecipeRow row, FeatureUse use, UNetLayout layout) => row.Method is RecipeMethod.FineTune or RecipeMethod.Feedback ? 2 * Pass(row, layout, use.Blocks[^1]) * use.T.Count : 0;

@@ -117,6 +117,8 @@ public sealed partial class RecipeReader
         };
         if (row.Features.T.Count == 0 && row.Choose?.T is null) { fields.Add("features.t", "is not given; expected steps such as [90]"); }
         if (row.Features.Blocks.Count == 0 && row.Choose?.Blocks is null) { fields.Add("features.blocks", "is not given; expected blocks such as [24]"); }
+        if (row.Choose is { T: null, Blocks: null, Pools: null, Epochs: null }) { fields.Add("choose", "names nothing to choose among; known are t, blocks, pool and epochs"); }
+        if (row.Choose?.Pools?.Contains(0) is true && row.Kind is "linear" or "mlp") { fields.Add("choose.pool", "has 0, whole maps, which are for knn"); }
         if (row.Choose?.Epochs is not null && method == RecipeMethod.Neighbours) { fields.Add("choose.epochs", "is for what is trained"); }
         if (row.Choose?.Epochs is not null && row.Training.Recipe == "logistic") { fields.Add("choose.epochs", "is for what is trained in steps; recipe logistic fits a head at once"); }
         if (row.Choose?.Pools is not null && row.Kind is not ("linear" or "mlp" or "knn")) { fields.Add("choose.pool", "is for linear heads, MLPs and knn"); }

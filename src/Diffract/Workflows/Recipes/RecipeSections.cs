@@ -111,9 +111,16 @@ static class RecipeSections
     public static RecipeChoice? Choice(RecipeFields? fields)
     {
         if (fields is null) { return null; }
-        var read = new RecipeChoice(fields.Integers("t", 0, 999_999), fields.Integers("blocks", 1, 999), fields.Integers("pool", 0, 1024), fields.Integers("epochs", 1, 100_000));
+        var read = new RecipeChoice(Distinct(fields, "t", 0, 999_999), Distinct(fields, "blocks", 1, 999), Distinct(fields, "pool", 0, 1024), Distinct(fields, "epochs", 1, 100_000));
         fields.End();
         return read;
+    }
+
+    static IReadOnlyList<int>? Distinct(RecipeFields fields, string key, int low, int high)
+    {
+        var list = fields.Integers(key, low, high);
+        if (list?.Distinct().Count() < list?.Count) { fields.Add(key, $"is [{string.Join(", ", list)}], expected no value twice"); }
+        return list;
     }
 
     static IReadOnlyList<int> Ascending(RecipeFields fields, string key, int low, int high)

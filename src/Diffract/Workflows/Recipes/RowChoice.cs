@@ -30,16 +30,28 @@ public sealed record RowChoice(IReadOnlyList<(RowSetting Setting, double HeldOut
     public string Text => string.Create(CultureInfo.InvariantCulture,
         $"{(Chosen.Epochs is null ? "t, block and pool" : "t, block, pool and epochs")} ({Chosen}) are the best of {Tried.Count} on held-out training pictures ({100 * Tried[Best].HeldOutAccuracy:f2} %).");
 
-    /// <param name="path">Keeps what has been tried, so that a run that was stopped goes on from there.</param>
-    /// <param name="ask">Accuracy of a candidate on held-out pictures; its number comes with it.</param>
-    public static RowChoice Make(string path, IReadOnlyList<RowSetting> candidates, Func<RowSetting, int, double> ask)
+    /// <param name="folder">Keeps what has been tried, so that a run that was stopped goes on from there.</param>
+    /// <param name="ask">Accuracy of a candidate on held-out pictures; its number and a folder for state, which goes when the accuracy is kept, come with it.</param>
+    /// <exception cref="RecipeException">The folder holds a choice among other candidates.</exception>
+    public static RowChoice Make(string folder, IReadOnlyList<RowSetting> candidates, Func<RowSetting, int, string, double> ask)
     {
+        var path = Path.Combine(folder, File);
         var choice = Read(path) ?? new([], candidates.Count);
-        while (choice.Tried.Count < choice.Candidates)
+        if (choice.Candidates != candidates.Count || !choice.Tried.Select(one => one.Setting.ToString()).SequenceEqual(candidates.Take(choice.Tried.Count).Select(one => one.ToString())))
         {
-            var next = candidates[choice.Tried.Count];
-            choice = choice with { Tried = [.. choice.Tried, (next, ask(next, choice.Tried.Count))] };
+            throw new RecipeException($"{path} is of a choice among other settings. Choose another --out, or delete that folder.");
+        }
+        string State(int number) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"setting-{number}"));
+        void Forget(int number)
+        {
+            if (Directory.Exists(State(number))) { Directory.Delete(State(number), recursive: true); }
+        }
+        if (choice.Tried.Count > 0) { Forget(choice.Tried.Count - 1); }
+        for (var number = choice.Tried.Count; number < candidates.Count; number++)
+        {
+            choice = choice with { Tried = [.. choice.Tried, (candidates[number], ask(candidates[number], number, State(number)))] };
             AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(choice.ToJson(), HeadResult.Json));
+            Forget(number);
         }
         return choice;
     }

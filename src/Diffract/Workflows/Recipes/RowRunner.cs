@@ -34,9 +34,8 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
     /// <summary>The row's choice among steps, blocks, pools and epochs on held-out training pictures, made with one seed; null where it has none to make.</summary>
     public RowChoice? Choose(RecipeJob job, ulong seed, Action<Progress>? report)
     {
-        if (job.Row.Choose is null) { return null; }
-        var (at, settings) = (Path.Combine(folder, job.Folder), job.Row.Settings(plan.Layout));
-        return RowChoice.Make(Path.Combine(at, RowChoice.File), settings, (setting, number) =>
+        var settings = job.Row.Settings(plan.Layout);
+        return settings.Count == 1 ? null : RowChoice.Make(Path.Combine(folder, job.Folder), settings, (setting, number, state) =>
         {
             Action<Progress>? tell = report is null ? null : progress => report(progress with { Activity = $"setting {number + 1} of {settings.Count} ({setting}): {progress.Activity}" });
             if (job.Row.Method == RecipeMethod.Neighbours)
@@ -44,7 +43,14 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
                 using var store = Open(plan.StoreOf(job, setting.Use, seed), tell);
                 return NearestNeighbours.Run(store, Neighbours(job.Row, setting.Use) with { OnHeldOut = true, Seed = seed }, report: tell, cancellation: cancellation).Lines.First(line => line.Votes == Votes(job.Row)).Top1;
             }
-            return Trained(job, setting, seed, tell, (source, head) => TrainHeads.OnHeldOut(source, head with { Recipe = head.Recipe with { IsComparedWhole = setting.Epochs is not null } }, at, tell, cancellation)).HeldOutAccuracy;
+            try
+            {
+                return Trained(job, setting, seed, tell, (source, head) => TrainHeads.OnHeldOut(source, head, state, tell, cancellation)).HeldOutAccuracy;
+            }
+            catch (TrainException fault) when (fault.IsDivergence)
+            {
+                return 0;
+            }
         });
     }
 
@@ -71,7 +77,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
     {
         var (use, head) = (setting.Use, row.TrainedFor(setting.Use, plan.Layout));
         var blocks = head is FeedbackHeadConfig feedback ? feedback.FirstPassBlocks : use.Blocks;
-        return new(head, row.RecipeFor(head, seed, setting.Epochs)) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
+        return new(head, row.RecipeFor(head, seed, setting.Epochs) with { IsComparedWhole = setting.Epochs is not null }) { T = use.T, Blocks = blocks, Subset = row.Training.Subset, AverageLooks = row.Features.Average };
     }
 
     static string Votes(RecipeRow row) => row.Neighbours.Majority ? "majority" : "weighted";

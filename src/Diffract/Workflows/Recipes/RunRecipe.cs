@@ -26,6 +26,7 @@ public static class RunRecipe
         var items = Items(request);
         var plan = RecipePlan.Make(recipe, layout, Counts(recipe, items), request.Rows);
         CheckRoom(request, plan);
+        CheckSteps(plan, request.Steps());
         using var claim = OutputFolder.Claim(folder);
         CheckRun(folder, model, items);
         foreach (var job in plan.Jobs)
@@ -120,6 +121,13 @@ public static class RunRecipe
                 + $"{string.Join("; ", plan.Stores.Select(store => (Store: store, Bytes: store.PicturesOf(plan.Pictures[store.Data.Name]) * store.Bytes(plan.Layout))).OrderByDescending(one => one.Bytes).Take(3).Select(one => $"t {string.Join(",", one.Store.Request.T)}, blocks {string.Join(",", one.Store.Request.Blocks)} of {one.Store.Data.Name} {ExtractEstimate.Size(one.Bytes)}"))}. "
                 + "Run some rows (--rows), take fewer pictures (--limit), let rows draw noise afresh (--set features.noise=fresh), which keeps nothing, or give a larger limit.");
         }
+    }
+
+    // Or a row that chooses among steps would come to one that is none only after it has tried those before.
+    static void CheckSteps(RecipePlan plan, int steps)
+    {
+        var beyond = plan.Jobs.SelectMany(job => job.Row.Settings(plan.Layout).SelectMany(setting => setting.Use.T).Where(t => t >= steps).Select(t => $"row '{job.Row.Name}': t {t}")).Distinct().ToList();
+        if (beyond.Count > 0) { throw new RecipeException($"recipe '{plan.Recipe.Name}': {string.Join("; ", beyond)}: expected steps of 0 to {steps - 1}, of this checkpoint's noise schedule"); }
     }
 
     /// <summary>In what a row differs from the one of its name that a folder holds; empty where it holds none.</summary>

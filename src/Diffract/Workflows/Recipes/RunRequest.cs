@@ -1,4 +1,5 @@
 using Diffract.Data;
+using Diffract.Diffusion;
 using Diffract.Models;
 using Diffract.Torch;
 
@@ -37,13 +38,22 @@ public sealed record RunRequest
     /// <exception cref="CheckpointException">Neither is known.</exception>
     public UNetLayout Layout(out bool isThere)
     {
-        var (path, group) = UNetLoader.Split(ModelName);
+        var (path, _) = UNetLoader.Split(ModelName);
         isThere = File.Exists(path) || path == BuiltInModel.Name || PublishedModels.Find(path) is { } fetched && File.Exists(ModelCache.PathOf(fetched));
         if (!isThere && PublishedModels.Find(path) is { Config: { } config })
         {
             return new(config);
         }
+        return new(Recognised().Config);
+    }
+
+    /// <summary>Steps of the checkpoint's noise schedule.</summary>
+    internal int Steps() => NoiseSchedule.Named(Recognised().Schedule).Betas.Length;
+
+    RecognisedNet Recognised()
+    {
+        var (path, group) = UNetLoader.Split(ModelName);
         using var file = CheckpointFile.Open(ModelCache.Resolve(path));
-        return new(UNetRecognizer.Recognise(file, UNetLoader.Weights(file, group), ConfigPath).Config);
+        return UNetRecognizer.Recognise(file, UNetLoader.Weights(file, group), ConfigPath);
     }
 }

@@ -241,7 +241,12 @@ public class RunRecipeTests
         List<string> activities = [];
         RunRecipe.Run(Request(folder, recipe), folder["whole"], progress => activities.Add(progress.Activity));
 
-        var stops = InParts(1, (report, token) => RunRecipe.Run(Request(folder, recipe), folder["parts"], report, token));
+        List<(string Activity, long Done)> reports = [];
+        var stops = InParts(1, (report, token) => RunRecipe.Run(Request(folder, recipe), folder["parts"], progress =>
+        {
+            reports.Add((progress.Activity, progress.Done));
+            report(progress);
+        }, token));
 
         using var json = JsonDocument.Parse(File.ReadAllText(folder["whole/results.json"]));
         var result = json.RootElement.GetProperty("rows")[0];
@@ -257,6 +262,12 @@ public class RunRecipeTests
         Assert.Equal(row.Contains("fresh") || row.Contains("method"), activities.Any(activity => activity.Contains("): held-out pictures")));
         Assert.DoesNotContain(activities, activity => activity.Contains("setting ") && activity.Contains(": test"));
         Assert.True(stops > 2, $"stopped {stops} times");
+        if (row.Contains("fresh") || row.Contains("method"))                               // each part of a setting's training was done once
+        {
+            var first = reports.Where(one => one.Activity.Contains("setting ") && one.Activity.Contains("): train")).GroupBy(one => one.Activity).Select(same => same.Count(one => one.Done == same.Min(other => other.Done))).ToList();
+            Assert.NotEmpty(first);
+            Assert.All(first, times => Assert.Equal(1, times));
+        }
         AssertSame(folder["whole"], folder["parts"]);
     }
 
@@ -279,19 +290,40 @@ public class RunRecipeTests
         using var folder = new TemporaryFolder();
         RowSetting[] settings = [.. new[] { 1, 2, 3 }.Select(epochs => new RowSetting(new([50], [4], 1), epochs))];
         List<int> asked = [];
-        Func<RowSetting, int, double> Asking(int? stop) => (setting, number) =>
+        Func<RowSetting, int, string, double> Asking(int? stop) => (setting, number, state) =>
         {
+            Directory.CreateDirectory(state);
             if (number == stop) { throw new OperationCanceledException(); }
             asked.Add(setting.Epochs!.Value);
             return new[] { 0.2, 0.4, 0.4 }[number];
         };
 
-        Assert.Throws<OperationCanceledException>(() => RowChoice.Make(folder["choice.json"], settings, Asking(stop: 1)));
-        var choice = RowChoice.Make(folder["choice.json"], settings, Asking(stop: null));
+        Assert.Throws<OperationCanceledException>(() => RowChoice.Make(folder.Path, settings, Asking(stop: 1)));
+        Assert.True(Directory.Exists(folder["setting-1"]));                                // goes on from there
+        Directory.CreateDirectory(folder["setting-0"]);                                    // stopped between keeping the accuracy and deleting the state
+        var choice = RowChoice.Make(folder.Path, settings, Asking(stop: null));
 
         Assert.Equal([1, 2, 3], asked);
+        Assert.Equal(["choice.json"], TemporaryFolder.Contents(folder.Path).Keys);
+        Assert.Empty(Directory.EnumerateDirectories(folder.Path));
         Assert.Equal(settings[1].ToString(), choice.Chosen.ToString());                    // of equal ones the first
-        Assert.Equal(choice.Text, RowChoice.Make(folder["choice.json"], settings, (_, _) => throw new InvalidOperationException()).Text);
+        Assert.Equal(choice.Text, RowChoice.Make(folder.Path, settings, (_, _, _) => throw new InvalidOperationException()).Text);
+        Assert.Contains("choice among other settings", Assert.Throws<RecipeException>(() => RowChoice.Make(folder.Path, settings[..2], Asking(stop: null))).Message);
+        Assert.Contains("choice among other settings", Assert.Throws<RecipeException>(() => RowChoice.Make(folder.Path, [.. settings.Reverse()], Asking(stop: null))).Message);
+    }
+
+    [Fact]
+    public void A_setting_that_diverges_counts_as_nothing_and_the_choice_goes_on()
+    {
+        using var folder = new TemporaryFolder();
+        var recipe = Recipe("""{"name": "tuned", "method": "finetune", "head": {"kind": "linear", "pool": 1}, "choose": {"epochs": [1, 2]} }""", "train.learningRates=[1e30]", "seeds=[0]");
+
+        var error = Assert.Throws<TrainException>(() => RunRecipe.Run(Request(folder, recipe), folder["out"]));
+
+        Assert.True(error.IsDivergence);
+        using var json = JsonDocument.Parse(File.ReadAllText(folder["out/rows/tuned/choice.json"]));
+        Assert.Equal([0.0, 0.0], json.RootElement.GetProperty("tried").EnumerateArray().Select(one => one.GetProperty("heldOutAccuracy").GetDouble()));
+        Assert.DoesNotContain(Directory.EnumerateDirectories(folder["out/rows/tuned"]), path => path.Contains("setting-"));
     }
 
     [Fact]
@@ -302,6 +334,9 @@ public class RunRecipeTests
         Assert.Contains("rows.0.choose.epochs is for what is trained", Faults("""{"name": "k", "method": "knn", "choose": {"epochs": [2, 4]} }"""));
         Assert.Contains("rows.0.choose.epochs is for what is trained in steps; recipe logistic fits a head at once", Faults("""{"name": "l", "head": "linear", "train": {"recipe": "logistic"}, "choose": {"epochs": [2, 4]} }"""));
         Assert.Contains("rows.0.choose.pool is for linear heads, MLPs and knn", Faults($$"""{"name": "a", "head": {{Reader}}, "choose": {"pool": [1, 2]} }"""));
+        Assert.Contains("rows.0.choose.pool has 0, whole maps, which are for knn", Faults("""{"name": "l", "head": "linear", "choose": {"pool": [0, 1]} }"""));
+        Assert.Contains("rows.0.choose names nothing to choose among", Faults("""{"name": "l", "head": "linear", "choose": {} }"""));
+        Assert.Contains("rows.0.choose.epochs is [2, 2], expected no value twice", Faults("""{"name": "l", "head": "linear", "choose": {"epochs": [2, 2]} }"""));
     }
 
     [Fact]
@@ -331,6 +366,8 @@ public class RunRecipeTests
         Refused("'birds' is no data set", Request(folder) with { Data = new Dictionary<string, string> { ["birds"] = "x" } });
         Refused("there is no row 'other'", Request(folder) with { Rows = ["other"] });
         Refused("block 40: this net has blocks 1 to 9", Request(folder, Recipe(Rows, "rows.1.features.blocks=[40]")));
+        Refused("the head reads blocks 2", Request(folder, Recipe($$"""{"name": "f", "method": "feedback", "head": {{Reader}}, "choose": {"blocks": [7, 2]} }""")));
+        Refused("row 'f': t 5000: expected steps of 0 to 999", Request(folder, Recipe($$"""{"name": "f", "method": "finetune", "head": {{Reader}}, "choose": {"t": [50, 5000]} }""")));
         Refused("no such file", Request(folder) with { Model = folder["missing.pt"] });
     }
 
