@@ -2,7 +2,7 @@
 //
 //     m = m + (1 - beta1) (g - m),   v = beta2 v + (1 - beta2) g g,   p = (1 - lr decay) p - lr / c1 * m / (sqrt(v) / sqrt(c2) + eps),   c = 1 - beta^steps
 //
-// Float32, any shape, each contiguous. Ceiling: the memory's bandwidth (28 bytes an element).
+// Float32, any shape, each contiguous. A parameter may stack models along its first dimension, each with a rate and a decay of its own. Ceiling: the memory's bandwidth (28 bytes an element).
 #include "share_out.h"
 #include "vector_math.h"
 
@@ -10,6 +10,7 @@
 #include <torch/library.h>
 
 #include <cmath>
+#include <vector>
 
 namespace diffract
 {
@@ -33,17 +34,30 @@ DIFFRACT_CLONES void move(float* __restrict p, const float* __restrict g, float*
     }
 }
 
-void adamw(at::Tensor parameter, const at::Tensor& gradient, at::Tensor mean, at::Tensor square, double rate, double decay, double beta1, double beta2, double epsilon, int64_t steps)
+void adamw(at::Tensor parameter, const at::Tensor& gradient, at::Tensor mean, at::Tensor square, at::ArrayRef<double> rates, at::ArrayRef<double> decays, double beta1, double beta2, double epsilon, int64_t steps)
 {
     for (const auto& tensor : {parameter, gradient, mean, square})
     {
         TORCH_CHECK(tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous() && tensor.sizes() == parameter.sizes(), "four contiguous float32 tensors of one shape expected, found ", tensor.scalar_type(), " ", tensor.sizes(), " beside ", parameter.sizes());
     }
-    const Factors factors{static_cast<float>(1 - rate * decay), static_cast<float>(rate / (1 - std::pow(beta1, steps))), static_cast<float>(1 - beta1), static_cast<float>(1 - beta2),
-                          static_cast<float>(beta2), static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, steps))), static_cast<float>(epsilon)};
+    const auto models = static_cast<int64_t>(rates.size());
+    TORCH_CHECK(models > 0 && decays.size() == rates.size() && (models == 1 || (parameter.dim() > 0 && parameter.size(0) == models)), "a rate and a decay for each of the models in ", parameter.sizes(), " expected, found ", models, " and ", decays.size());
+    std::vector<Factors> factors;
+    for (size_t model = 0; model < rates.size(); model++)
+    {
+        factors.push_back({static_cast<float>(1 - rates[model] * decays[model]), static_cast<float>(rates[model] / (1 - std::pow(beta1, steps))), static_cast<float>(1 - beta1), static_cast<float>(1 - beta2),
+                           static_cast<float>(beta2), static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, steps))), static_cast<float>(epsilon)});
+    }
     float *const p = parameter.data_ptr<float>(), *const m = mean.data_ptr<float>(), *const v = square.data_ptr<float>();
     const float* const g = gradient.data_ptr<float>();
-    share_out(parameter.numel(), 1 << 15, [&](int64_t begin, int64_t end) { move(p + begin, g + begin, m + begin, v + begin, end - begin, factors); });
+    const int64_t each = parameter.numel() / models;
+    share_out(parameter.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
+        for (int64_t at = begin, next; at < end; at = next)
+        {
+            next = std::min(end, (at / each + 1) * each);
+            move(p + at, g + at, m + at, v + at, next - at, factors[at / each]);
+        }
+    });
     parameter.unsafeGetTensorImpl()->bump_version(); // what was made of the old values is known to be old
 }
 } // namespace
@@ -51,7 +65,7 @@ void adamw(at::Tensor parameter, const at::Tensor& gradient, at::Tensor mean, at
 
 TORCH_LIBRARY_FRAGMENT(diffract, library)
 {
-    library.def("adamw_(Tensor(a!) parameter, Tensor gradient, Tensor(b!) mean, Tensor(c!) square, float rate, float decay, float beta1, float beta2, float epsilon, int steps) -> ()");
+    library.def("adamw_(Tensor(a!) parameter, Tensor gradient, Tensor(b!) mean, Tensor(c!) square, float[] rates, float[] decays, float beta1, float beta2, float epsilon, int steps) -> ()");
 }
 
 TORCH_LIBRARY_IMPL(diffract, CPU, library) { library.impl("adamw_", diffract::adamw); }

@@ -18,7 +18,7 @@ static class ProbeBench
         var common = new BenchOptions("small32", batch: 128, repeat: 3);
         var pictures = new Option<int>("--pictures") { Description = "Random pictures' features in the linear head's store", DefaultValueFactory = _ => 4096 };
         var few = new Option<int>("--attention-pictures") { Description = "The same for the attention head", DefaultValueFactory = _ => 512 };
-        var epochs = new Option<int>("--epochs") { Description = "Epochs a turn", DefaultValueFactory = _ => 2 };
+        var epochs = new Option<int>("--epochs") { Description = "Epochs a turn", DefaultValueFactory = _ => 8 };
         var study = new Option<int>("--study-epochs") { Description = "Epochs of the whole probe, for which features are made once or every time", DefaultValueFactory = _ => 28 };
         var what = new Option<string>("--what") { Hidden = true, DefaultValueFactory = _ => "linear" };
         var features = new Option<string?>("--features") { Hidden = true };

@@ -52,21 +52,22 @@ public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposa
 
     void Move(Tensor[] tensors, ParameterGroup group, long number)
     {
-        if (group.Scales is null && group.WeightDecays is null)
+        var models = group.Scales is null && group.WeightDecays is null ? 1 : (int)tensors[0].Size(0);
+        double[] rates = [.. Enumerable.Range(0, models).Select(k => LearningRate * group.Scale * (group.Scales?[k] ?? 1))], decays = [.. Enumerable.Range(0, models).Select(k => group.WeightDecays?[k] ?? group.WeightDecay)];
+        if (MoveAtOnce(tensors, rates, decays, number))
         {
-            MoveInParts(tensors, LearningRate * group.Scale, group.WeightDecay, number);
             return;
         }
-        for (var k = 0; k < tensors[0].Size(0); k++)
+        for (var k = 0; k < models; k++)
         {
-            MoveInParts([.. tensors.Select(tensor => tensor.Select(0, k))], LearningRate * group.Scale * (group.Scales?[k] ?? 1), group.WeightDecays?[k] ?? group.WeightDecay, number);
+            MoveInParts(models == 1 ? tensors : [.. tensors.Select(tensor => tensor.Select(0, k))], rates[k], decays[k], number);
         }
     }
 
     void MoveInParts(Tensor[] tensors, double learningRate, double weightDecay, long number)
     {
         var elements = tensors[0].Elements;
-        if (elements <= Part || MovesAtOnce(tensors) || tensors[0].Device != Device.Cpu || !tensors.All(tensor => tensor.IsContiguous))
+        if (elements <= Part || tensors[0].Device != Device.Cpu || !tensors.All(tensor => tensor.IsContiguous))
         {
             Move(tensors[0], tensors[1], tensors[2..], learningRate, weightDecay, number);
             return;
@@ -84,8 +85,8 @@ public abstract class Optimizer(IReadOnlyList<ParameterGroup> groups) : IDisposa
     /// <param name="index">Its number over all groups.</param>
     protected abstract Tensor[] StateOf(int index);
 
-    /// <summary>Whether <see cref="Move(Tensor, Tensor, Tensor[], double, double, long)"/> goes through these once, so that parts save nothing.</summary>
-    protected virtual bool MovesAtOnce(Tensor[] tensors) => false;
+    /// <summary>Moves a parameter in one pass, or each model that it stacks along its first dimension by its own learning rate and weight decay; false, and nothing is moved, where there is no such way.</summary>
+    protected virtual bool MoveAtOnce(Tensor[] tensors, double[] learningRates, double[] weightDecays, long number) => false;
 
     /// <summary>Moves a parameter, or some elements of one: each by itself, whatever its neighbours are.</summary>
     /// <param name="state">The same elements of what <see cref="StateOf"/> gives.</param> <param name="number">Steps taken before, from 0.</param>
@@ -128,16 +129,19 @@ public sealed class AdamW : Optimizer
 
     protected override Tensor[] StateOf(int index) => [_moments[index].Mean, _moments[index].Square];
 
-    protected override bool MovesAtOnce(Tensor[] tensors) => HasKernel.Value && tensors.All(tensor => tensor.Device.IsCpu && tensor.DType == DType.Float32 && tensor.IsContiguous);
+    protected override bool MoveAtOnce(Tensor[] tensors, double[] learningRates, double[] weightDecays, long number)
+    {
+        if (!HasKernel.Value || !tensors.All(tensor => tensor.Device.IsCpu && tensor.DType == DType.Float32 && tensor.IsContiguous))
+        {
+            return false;
+        }
+        Dispatcher.CallAll("diffract::adamw_", tensors[0], tensors[1], tensors[2], tensors[3], learningRates, weightDecays, _beta1, _beta2, _epsilon, number + 1);
+        return true;
+    }
 
     protected override void Move(Tensor parameter, Tensor gradient, Tensor[] state, double learningRate, double weightDecay, long number)
     {
         var (mean, square) = (state[0], state[1]);
-        if (MovesAtOnce([parameter, gradient, mean, square]))
-        {
-            Dispatcher.CallAll("diffract::adamw_", parameter, gradient, mean, square, learningRate, weightDecay, _beta1, _beta2, _epsilon, number + 1);
-            return;
-        }
         mean.Lerp_(gradient, 1 - _beta1);
         square.Mul_(_beta2).AddCMul_(gradient, gradient, 1 - _beta2);
         if (weightDecay > 0)

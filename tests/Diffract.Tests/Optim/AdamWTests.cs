@@ -47,6 +47,31 @@ public class AdamWTests
         Assert.All(want.Zip(Values(p)), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, 2e-6 * (1 + Math.Abs(pair.First))));
     }
 
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.Float64)]
+    public void Stacked_models_move_as_each_would_alone(DType type)
+    {
+        using var scope = new TensorScope();
+        double[] scales = [1, 0.3, 2], decays = [0, 0.3, 3];
+        Tensor Leaf(Tensor values) { var leaf = values.Clone(); leaf.RequiresGrad = true; return leaf; }
+        var (start, gradient) = (Aten.Randn([3, 400, 100], type), Aten.Randn([3, 400, 100], type));
+        var stack = Leaf(start);
+        Tensor[] each = [.. Enumerable.Range(0, 3).Select(k => Leaf(start.Select(0, k)))];
+        using var together = new AdamW([new([stack]) { Scales = scales, WeightDecays = decays }]) { LearningRate = 1e-2 };
+        using var alone = new AdamW([.. each.Index().Select(one => new ParameterGroup([one.Item], scales[one.Index], decays[one.Index]))]) { LearningRate = 1e-2 };
+
+        for (var step = 0; step < 3; step++)
+        {
+            (stack * gradient).Sum().Backward();
+            foreach (var (k, parameter) in each.Index()) { (parameter * gradient.Select(0, k)).Sum().Backward(); }
+            together.Step(step);
+            alone.Step(step);
+        }
+
+        Assert.All(each.Index(), one => Assert.Equal(one.Item.Detach().To(DType.Float64).ToArray<double>(), stack.Detach().Select(0, one.Index).To(DType.Float64).ToArray<double>()));
+    }
+
     [Fact]
     public void A_layer_sees_the_weights_that_a_step_has_moved()
     {
