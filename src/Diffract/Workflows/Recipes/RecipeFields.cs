@@ -35,7 +35,7 @@ sealed class RecipeFields(JsonObject json, string at, List<string> faults)
 
     public IReadOnlyList<double>? Reals(string key) => Node(key) is not { } node ? null
         : node is JsonArray { Count: > 0 } list && list.All(item => IsReal(item, 0, 1e6)) ? [.. list.Select(item => (double)item!)]
-        : Fault<IReadOnlyList<double>?>(key, node, "a list of numbers of at least 0");
+        : Fault<IReadOnlyList<double>?>(key, node, "a list of numbers of 0 to 1000000");
 
     /// <summary>One of some words.</summary>
     public string? Word(string key, params string[] words) => Node(key) is not { } node ? null
