@@ -173,11 +173,14 @@ public static class RunRecipe
         var path = Path.Combine(folder, ResultFile.Name);
         var comparison = Comparison.Of(ResultFile.Read(path));
         var json = JsonNode.Parse(File.ReadAllBytes(path))!;
-        string[] about = [recipe.About + (recipe.Source is { } source ? $" ({source})" : ""), (string)json["protocol"]!, .. json["notes"]!.AsArray().Select(note => (string)note!)];
+        string[] about = [recipe.About + (recipe.Source is { } source ? $" ({source})" : ""), (string)json["protocol"]!, .. Choices(json), .. json["notes"]!.AsArray().Select(note => (string)note!)];
         AtomicFile.Write(Path.Combine(folder, MarkdownFile), Encoding.UTF8.GetBytes(comparison.Markdown(recipe.Name, about)));
         comparison.Page(recipe.Name, about).Save(Path.Combine(folder, PageFile));
         return comparison;
     }
+
+    // What rows have chosen, for people.
+    static IEnumerable<string> Choices(JsonNode json) => json["rows"]!.AsArray().Where(row => row!["chosen"] is not null).Select(row => $"{(string)row!["name"]!}: {(string)row["chosen"]!["choice"]!}");
 
     static void WriteJson(string path, JsonNode json) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(json, HeadResult.Json));
 }

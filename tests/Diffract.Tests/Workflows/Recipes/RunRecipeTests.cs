@@ -36,6 +36,7 @@ public class RunRecipeTests
         var tried = json.RootElement.GetProperty("rows")[3].GetProperty("chosen").GetProperty("tried");
         Assert.Equal(4, tried.GetArrayLength());
         Assert.Contains("| linear", File.ReadAllText(folder["out/results.md"]));
+        Assert.Contains("chosen: t, block and pool (t ", File.ReadAllText(folder["out/results.md"]));
         Assert.Contains("Not made the same way", File.ReadAllText(folder["out/results.html"]));
         Assert.Single(Directory.EnumerateDirectories(folder["out/features/toys"]));          // the fused row joins both steps
     }
