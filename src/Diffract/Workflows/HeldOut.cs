@@ -8,16 +8,16 @@ namespace Diffract.Workflows;
 public sealed record HeldOut(int[] Fit, int[] Held, string Where)
 {
     /// <summary>The source's validation part, where it has one; else a share of each class of the training rows, at least one row and at most all but one.</summary>
-    /// <param name="train">Training rows.</param> <param name="share">0 to 1.</param>
+    /// <param name="train">Training rows. Who is held out follows from a row's place among them: the same pictures whether or not the source has others besides.</param> <param name="share">0 to 1.</param>
     public static HeldOut Of(HeadSource source, int[] train, double share, ulong seed)
     {
         if (source.RowsOf(PictureSplit.Validation) is { Length: > 0 } validation)
         {
             return new(train, validation, "pictures of the validation part");
         }
-        int[] held = [.. train.GroupBy(row => source.Labels[row]).SelectMany(rows =>
+        int[] held = [.. train.Index().GroupBy(one => source.Labels[one.Item]).SelectMany(own =>
         {
-            int[] ranked = [.. rows.OrderBy(row => Seeds.Of(seed, (ulong)row, purpose: 9))];
+            int[] ranked = [.. own.OrderBy(one => Seeds.Of(seed, (ulong)one.Index, purpose: 9)).Select(one => one.Item)];
             return ranked.Take(ranked.Length < 2 ? 0 : Math.Clamp((int)Math.Round(ranked.Length * share), 1, ranked.Length - 1));
         }).Order()];
         return new([.. train.Except(held)], held, "held-out training pictures");

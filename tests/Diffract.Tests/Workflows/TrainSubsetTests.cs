@@ -71,6 +71,21 @@ public class TrainSubsetTests
         Assert.Contains($"Of the 200 training pictures {chosen.Length} are used: {subset}.", result.Splits);
     }
 
+    [Fact]
+    public void The_same_pictures_are_held_out_whether_or_not_the_source_has_others_besides()
+    {
+        using var tiny = new TinyNet();
+        var (subset, items) = (new TrainSubset.PerClass(10), ExtractItems.Of(TinyNet.Pictures(200, 20)));
+        using var all = new LiveSource(tiny.Backbone, items, TinyNet.Request, new());
+        using var few = new LiveSource(tiny.Backbone, subset.Narrow(items, seed: 5), TinyNet.Request, new());
+
+        string[] Held(HeadSource source, int[] train) => [.. HeldOut.Of(source, train, share: 0.3, seed: 5).Held.Select(row => source.Files[row])];
+        var held = Held(few, few.RowsOf(PictureSplit.Train));
+
+        Assert.Equal(30, held.Length);
+        Assert.Equal(held, Held(all, subset.Of(all, all.RowsOf(PictureSplit.Train), seed: 5)));
+    }
+
     [Theory]
     [InlineData("no test", "has no labelled test pictures")]
     [InlineData("no train", "has no labelled training pictures")]
