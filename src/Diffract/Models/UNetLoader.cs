@@ -9,8 +9,8 @@ public sealed class LoadedUNet : IDisposable
     readonly CheckpointFile _file;
     readonly IReadOnlyDictionary<string, StoredTensor> _weights;
 
-    internal LoadedUNet(CheckpointFile file, IReadOnlyDictionary<string, StoredTensor> weights, ParameterStore store, UNet net, RecognisedNet recognised) =>
-        (_file, _weights, Store, Net, Recognised) = (file, weights, store, net, recognised);
+    internal LoadedUNet(CheckpointFile file, string? stateDict, IReadOnlyDictionary<string, StoredTensor> weights, ParameterStore store, UNet net, RecognisedNet recognised) =>
+        (_file, StateDict, _weights, Store, Net, Recognised) = (file, stateDict, weights, store, net, recognised);
 
     public UNet Net { get; }
     public ParameterStore Store { get; }
@@ -19,6 +19,9 @@ public sealed class LoadedUNet : IDisposable
 
     /// <summary>The file the weights came from.</summary>
     public string Path => _file.Path;
+
+    /// <summary>Which of the file's nets it is, by name; null where there is one.</summary>
+    public string? StateDict { get; }
 
     /// <summary>SHA-256 of that file in lower-case hex; the file is read through on first use.</summary>
     public string Fingerprint => _file.Sha256;
@@ -58,7 +61,7 @@ public static class UNetLoader
             var net = new UNet(store.Root, recognised.Config, lastBlock);
             var later = LaterNames(net, lastBlock);
             store.Verify(file.Path, later.Contains, () => Hint(recognised));
-            return new(file, weights, store, net, recognised);
+            return new(file, StateDictOf(file, group), weights, store, net, recognised);
         }
         catch
         {
@@ -74,13 +77,22 @@ public static class UNetLoader
     {
         if (group is null)
         {
-            const string First = ".time_embed.0.weight";
-            var nets = file.Tensors.Keys.Where(name => name.EndsWith(First, StringComparison.Ordinal)).Select(name => name[..^First.Length]).ToList();
+            var nets = NetsOf(file);
             return nets.Count < 2 ? file.StateDict()
                 : throw new CheckpointException($"{file.Path}: holds {nets.Count} nets. Name one: {string.Join(" or ", nets.Take(4).Select(net => $"{file.Path}#{net}"))} (features come from the averaged weights, ema)");
         }
         var weights = file.Under(group);
         return weights.Count > 0 ? weights : throw new CheckpointException($"{file.Path}: there is nothing under '{group}'; {(file.Groups.Count > 0 ? $"there is {string.Join(", ", file.Groups.Take(8))}" : "its tensors lie under no such name: leave out what follows the '#'")}");
+    }
+
+    /// <summary>The name by which a net is told from others of its file; null where there are none.</summary>
+    internal static string? StateDictOf(CheckpointFile file, string? group) => NetsOf(file).Count > 1 ? group : null;
+
+    // Names before those of a net, where it has one.
+    static List<string> NetsOf(CheckpointFile file)
+    {
+        const string First = ".time_embed.0.weight";
+        return [.. file.Tensors.Keys.Where(name => name.EndsWith(First, StringComparison.Ordinal)).Select(name => name[..^First.Length])];
     }
 
     /// <summary>"FILE#group" into its parts; a file whose own name has a '#' is left whole.</summary>

@@ -78,6 +78,7 @@ public sealed class BackboneTuning
         using var file = CheckpointFile.Open(path);
         var json = _backbone.ToJson();
         (json["name"], json["sha256"]) = (ModelFile, file.Sha256);
+        json.Remove("stateDict");                                                          // it is the only one of its file
         return json;
     }
 }

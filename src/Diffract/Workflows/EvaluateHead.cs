@@ -55,7 +55,7 @@ public static class EvaluateHead
     /// <inheritdoc cref="Run"/>
     public static HeadTest Test(TrainedHead head, FeatureStore store, bool averageLooks = false, CancellationToken cancellation = default, Backbone? backbone = null, Action<string>? note = null)
     {
-        head.CheckBackbone((string)store.Manifest.How["model"]!["sha256"]!, (string)store.Manifest.How["model"]!["name"]!);
+        head.CheckBackbone(store.Manifest.How["model"]!);
         CheckMaking(head.Features, store, note);
         var rows = store.RowsOf(PictureSplit.Test) is { Length: > 0 } test ? test : store.RowsOf(PictureSplit.None, PictureSplit.Validation);
         if (rows.Length == 0 || rows.Any(row => store.Labels[row] < 0))
@@ -79,7 +79,7 @@ public static class EvaluateHead
     {
         options ??= new();
         options.Check();
-        head.CheckBackbone(backbone.Sha256, backbone.Name);
+        head.CheckBackbone(backbone.ToJson());
         head.Use(backbone);
         items = (items with { Items = [.. items.Items.Where(item => item.Split == PictureSplit.Test)] }).WithClasses(head.ClassNames);
         using var source = new LiveSource(backbone, items, head.Features with { Draws = draws }, new(), options);
@@ -138,7 +138,7 @@ public static class EvaluateHead
 
     static IEnumerable<Prediction> Predict(TrainedHead head, Backbone backbone, IEnumerable<(string Path, Func<byte[]> Read)> pictures, int draws)
     {
-        head.CheckBackbone(backbone.Sha256, backbone.Name);
+        head.CheckBackbone(backbone.ToJson());
         head.Use(backbone);
         var request = head.Features with { Draws = draws, Flip = false };
         using var diffusion = new GaussianDiffusion(NoiseSchedule.Named(backbone.Schedule));

@@ -54,7 +54,7 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
         return this with { Set = Set.WithClasses(names, map) };
     }
 
-    /// <summary>The same with a part of each class's training pictures, for learning from few labels; validation and test pictures stay.</summary>
+    /// <summary>The same with a part of each class's training pictures, for learning from few labels; test pictures stay, a validation part, whose labels are others, does not.</summary>
     /// <param name="share">Above 0, below 1; of each class at least one picture is kept.</param> <param name="seed">The choice depends on it and on each picture's path alone.</param>
     public ExtractItems Fewer(double share, ulong seed)
     {
@@ -62,7 +62,7 @@ public sealed record ExtractItems(PictureSet Set, IReadOnlyList<(int Item, Pictu
         kept.UnionWith(train.GroupBy(item => Set.Items[item].Class).Where(items => items.Count() == 1).Select(items => items.First()));
         return this with
         {
-            Items = [.. Items.Where(item => item.Split != PictureSplit.Train || kept.Contains(item.Item))],
+            Items = [.. Items.Where(item => item.Split == PictureSplit.Test || kept.Contains(item.Item))],
             Decision = FormattableString.Invariant($"{Decision} Of the {train.Count} training pictures {kept.Count} are used, {100 * share:0.###} % of each class, chosen by seed {seed}."),
         };
     }

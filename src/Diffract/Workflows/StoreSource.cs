@@ -23,10 +23,9 @@ public sealed class StoreSource : HeadSource
     {
         (_store, Net, Device, ClassNames) = (store, backbone?.Net, backbone?.Net.Device ?? device ?? Device.Cpu, classNames ?? store.Manifest.ClassNames);
         Labels = classNames is null ? store.Labels : Mapped(store, classNames);
-        var made = store.Manifest.How["model"]!;
-        if (backbone is not null && backbone.Sha256 != (string)made["sha256"]!)
+        if (backbone is not null && Backbone.Difference(store.Manifest.How["model"]!, backbone.ToJson()) is var (fault, remedy))
         {
-            throw new FeatureStoreException($"{store.Folder} was made with {made["name"]} (SHA-256 {((string)made["sha256"]!)[..12]}...), not with {backbone.Name} ({backbone.Sha256[..12]}...). Use that checkpoint, or extract with this one.");
+            throw new FeatureStoreException($"{store.Folder} holds features of {fault}. {remedy}, or extract with this one.");
         }
     }
 

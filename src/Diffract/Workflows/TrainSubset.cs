@@ -47,7 +47,7 @@ public abstract record TrainSubset
     /// <exception cref="TrainException">A share or count is out of range, or a name fits no picture or several.</exception>
     public int[] Of(HeadSource source, int[] rows, ulong seed) => Choose(new Pictures(source.Name, row => source.Labels[row], row => source.Files[row]), rows, seed);
 
-    /// <summary>The same items without the training pictures that do not belong to it, so that only what is trained on goes through the net; validation and test pictures stay.</summary>
+    /// <summary>The same items without the training pictures that do not belong to it, so that only what is trained on goes through the net; test pictures stay, a validation part, whose labels are others, does not.</summary>
     /// <param name="seed">Chooses the pictures that it chooses in training.</param>
     /// <exception cref="TrainException">As for <see cref="Of(HeadSource, int[], ulong)"/>.</exception>
     public ExtractItems Narrow(ExtractItems items, ulong seed)
@@ -57,7 +57,7 @@ public abstract record TrainSubset
         HashSet<int> kept = [.. Choose(new Pictures(items.Set.Name, row => Picture(row).Class, row => Picture(row).Path), train, seed)];
         return items with
         {
-            Items = [.. items.Items.Where((item, row) => item.Split != PictureSplit.Train || kept.Contains(row))],
+            Items = [.. items.Items.Where((item, row) => kept.Contains(row) || item.Split == PictureSplit.Test)],
             Decision = $"{items.Decision} Of the {train.Length} training pictures {kept.Count} are used: {this}.",
         };
     }

@@ -82,12 +82,13 @@ public sealed class TrainedHead : IDisposable
     }
 
     /// <summary>Refuses features or a backbone that the head was not trained on.</summary>
-    /// <exception cref="HeadConfigException">The backbone's hash is another.</exception>
-    public void CheckBackbone(string sha256, string name)
+    /// <param name="backbone">As <see cref="Workflows.Backbone.ToJson"/> gives it, and stores keep it.</param>
+    /// <exception cref="HeadConfigException">It is another file, another net of the file, or the same understood otherwise.</exception>
+    public void CheckBackbone(JsonNode backbone)
     {
-        if (sha256 != BackboneSha256)
+        if (Workflows.Backbone.Difference(Backbone, backbone) is var (fault, remedy))
         {
-            throw new HeadConfigException($"this head was trained on features of {Backbone["name"]} (SHA-256 {BackboneSha256[..12]}...), not of {name} ({sha256[..12]}...). Use that checkpoint, or train a head on this one.");
+            throw new HeadConfigException($"this head was trained on features of {fault}. {remedy}, or train a head on this one.");
         }
     }
 
@@ -100,7 +101,7 @@ public sealed class TrainedHead : IDisposable
     {
         if (backbone is not null)
         {
-            CheckBackbone(backbone.Sha256, backbone.Name);
+            CheckBackbone(backbone.ToJson());
             if (backbone.Net.Device != Device)
             {
                 throw new HeadConfigException($"the head is on {Device}, its backbone on {backbone.Net.Device}: open both on one device");

@@ -34,6 +34,7 @@ public class UNetLoaderTests
         using var loaded = UNetLoader.Open(scratch["state.safetensors"] + "#ema");
 
         Assert.Equal([1, 2, 3], loaded.Store.Parameters["out.2.bias"].ToArray<float>());
+        Assert.Equal("ema", loaded.StateDict);
         Assert.Contains("state.safetensors#ema", Assert.Throws<CheckpointException>(() => UNetLoader.Open(scratch["state.safetensors"])).Message);
         Assert.Contains("'nothing'", Assert.Throws<CheckpointException>(() => UNetLoader.Open(scratch["state.safetensors"] + "#nothing")).Message);
     }

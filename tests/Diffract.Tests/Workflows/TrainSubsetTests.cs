@@ -86,6 +86,25 @@ public class TrainSubsetTests
         Assert.Equal(held, Held(all, subset.Of(all, all.RowsOf(PictureSplit.Train), seed: 5)));
     }
 
+    // Labels of a validation part would be more than the few that are learned from.
+    [Fact]
+    public void Who_learns_from_few_labels_chooses_among_them_though_there_is_a_validation_part()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        var set = TinyNet.Pictures(200, 20);
+        var items = ExtractItems.Of(set) with { Items = [.. ExtractItems.Of(set).Items.Select((item, i) => i is >= 100 and < 200 ? (item.Item, PictureSplit.Validation) : item)] };
+        var subset = new TrainSubset.PerClass(4);
+        using var all = new LiveSource(tiny.Backbone, items, TinyNet.Request, new());
+        var (train, narrow) = (all.RowsOf(PictureSplit.Train), subset.Narrow(items, seed: 5));
+        var few = subset.Of(all, train, seed: 5);
+
+        Assert.Equal(100, HeldOut.Of(all, train, share: 0.25, seed: 5).Held.Length);
+        Assert.Subset(few.ToHashSet(), HeldOut.Of(all, few, share: 0.25, seed: 5).Held.ToHashSet());
+        Assert.Equal((40, 20), (narrow.Of(PictureSplit.Train).Count(), narrow.Items.Count - 40));
+        Assert.Equal((0, 20), (items.Fewer(0.1, seed: 5).Of(PictureSplit.Validation).Count(), items.Fewer(0.1, seed: 5).Of(PictureSplit.Test).Count()));
+    }
+
     [Theory]
     [InlineData("no test", "has no labelled test pictures")]
     [InlineData("no train", "has no labelled training pictures")]

@@ -7,6 +7,9 @@ namespace Diffract.Workflows;
 /// <summary>How many pictures a data set has, and of how many classes: counted, or as the recipe says.</summary>
 public sealed record RecipePictures(int Classes, long Train, long Test)
 {
+    /// <summary>Beside them, those of a validation part; none where few labels are used, whose choices are made among the training pictures.</summary>
+    public long Validation { get; init; }
+
     /// <summary>What the recipe says; null where it does not say all.</summary>
     public static RecipePictures? Declared(RecipeData data) => data is { Classes: { } classes, Train: { } train, Test: { } test } ? new(classes, train, test) : null;
 }

@@ -68,7 +68,8 @@ public static class RunRecipe
     internal static IReadOnlyDictionary<string, RecipePictures> Counts(Recipe recipe, IReadOnlyDictionary<string, ExtractItems> items) => items.ToDictionary(pair => pair.Key, pair =>
     {
         var share = recipe.Data.First(data => data.Name == pair.Key).Share ?? 1;
-        return new RecipePictures(pair.Value.Set.ClassNames.Count, (long)(pair.Value.Of(Data.PictureSplit.Train).Count() * share), pair.Value.Of(Data.PictureSplit.Test).Count());
+        long Count(Data.PictureSplit split) => pair.Value.Of(split).Count();
+        return new RecipePictures(pair.Value.Set.ClassNames.Count, (long)(Count(Data.PictureSplit.Train) * share), Count(Data.PictureSplit.Test)) { Validation = share < 1 ? 0 : Count(Data.PictureSplit.Validation) };
     });
 
     /// <summary>Where the pictures are not as many as the recipe says.</summary>
@@ -88,7 +89,8 @@ public static class RunRecipe
     {
         var (path, group) = UNetLoader.Split(request.ModelName);
         using var file = CheckpointFile.Open(ModelCache.Resolve(path));
-        return new() { ["name"] = Path.GetFileName(file.Path) + (group is null ? "" : "#" + group), ["sha256"] = file.Sha256 };
+        var net = UNetRecognizer.Recognise(file, UNetLoader.Weights(file, group), request.ConfigPath);
+        return Backbone.Facts(Path.GetFileName(file.Path), file.Sha256, net.Config, net.Schedule, UNetLoader.StateDictOf(file, group));
     }
 
     // Results of another model or of other pictures are not to be mixed with these.
@@ -100,7 +102,7 @@ public static class RunRecipe
         {
             var earlier = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
             var strange = items.Keys.Where(name => earlier["data"]![name] is { } hash && (string?)hash != (string?)mine["data"]![name]).Select(name => $"other pictures of {name}").ToList();
-            if ((string?)earlier["model"]!["sha256"] != (string?)model["sha256"]) { strange.Add($"model {earlier["model"]!["name"]} instead of {model["name"]}"); }
+            if (Backbone.Difference(earlier["model"]!, model) is var (fault, _)) { strange.Add(fault); }
             if (strange.Count > 0) { throw new RecipeException($"{folder} holds results of {string.Join(" and ", strange)}. Choose another --out, or delete it."); }
             foreach (var (name, hash) in earlier["data"]!.AsObject().Where(pair => mine["data"]![pair.Key] is null)) { mine["data"]![name] = hash?.DeepClone(); }
         }

@@ -17,7 +17,7 @@ public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Ma
     public TrainSubset.Listed? Listed => Lists.Count == 0 ? null : new([.. Lists.SelectMany(list => list.Names).Distinct()], string.Join(", ", Lists.Select(list => list.Source)));
 
     /// <summary>Pictures that it keeps of a set.</summary>
-    public long PicturesOf(RecipePictures set) => (Listed is { } list ? Math.Min(set.Train, list.Names.Count) : set.Train) + set.Test;
+    public long PicturesOf(RecipePictures set) => (Listed is { } list ? Math.Min(set.Train, list.Names.Count) : set.Train + set.Validation) + set.Test;
 
     /// <summary>One picture, all passes.</summary>
     public long MultiplyAdds(UNetLayout layout) => Request.Passes * PassCost.MultiplyAdds(layout, Request.Blocks[^1], Request.Height, Request.Width);

@@ -216,7 +216,7 @@ public class RunRecipeTests
         var row = Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder, Recipe(Row, "train.epochs=3")), folder["out"]));
         var data = Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder, Recipe(Row)) with { Limit = 30 }, folder["out"]));
 
-        Assert.Contains("net-1.safetensors instead of net-2.safetensors", model.Message);
+        Assert.Contains("net-1.safetensors (SHA-256", model.Message);
         Assert.Contains("epochs", row.Message);
         Assert.Contains("other pictures of toys", data.Message);
     }
