@@ -42,7 +42,7 @@ static class FineTuneVerb
             HeadConfig config;
             if (line is null)
             {
-                var fed = feedback.Head(arguments, net.Net.Layout, head.Reader(arguments, wanted.T.Count, NamedHead.MapsOf(net.Net.Layout, wanted)), [.. wanted.Blocks], wanted.Class);
+                var fed = feedback.Head(arguments, net.Net.Layout, head.Reader(arguments, wanted.T.Count, NamedHead.MapsOf(net.Net.Layout, wanted)), [.. wanted.Blocks], features.Blocks, wanted.Class);
                 (config, wanted) = (fed, wanted with { Blocks = fed.FirstPassBlocks, Pools = [0] });
             }
             else
@@ -55,7 +55,7 @@ static class FineTuneVerb
                 Subset = subset.Value(arguments),
                 AverageLooks = arguments.GetValue(head.Average),
             };
-            var result = FineTune.Run(net, items, wanted, look.Config(arguments), tuning, request, folder, features.Options(arguments), progress.Report, Run.Cancellation);
+            var result = FineTune.Run(net, items, wanted, look.Config(arguments, name), tuning, request, folder, features.Options(arguments), progress.Report, Run.Cancellation);
             progress.Dispose();
             TrainVerb.Show(result, folder, arguments.GetValue(json));
             return 0;
@@ -64,6 +64,15 @@ static class FineTuneVerb
 
         void RefuseStray(ParseResult arguments, bool hasFeedback)
         {
+            head.RefuseTwice(arguments);
+            if (!hasFeedback && !head.TakesPool(arguments) && arguments.GetResult(features.Pool) is { Implicit: false })
+            {
+                throw new ArgumentException($"{features.Pool.Name} {HeadOptions.NoPool}");
+            }
+            if (!arguments.GetValue(head.Average) && arguments.GetResult(features.Draws) is { Implicit: false })
+            {
+                throw new ArgumentException($"{features.Draws.Name} {LiveOptions.DrawsOfTests}");
+            }
             if ((hasFeedback ? [head.Hidden, features.Pool] : feedback.OfHead).FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } stray)
             {
                 throw new ArgumentException($"{stray.Name} is {(hasFeedback ? $"not for --head {FeedbackOptions.Kind}, which reads whole maps; --head-config FILE describes the head behind the feedback" : $"for --head {FeedbackOptions.Kind}")}");

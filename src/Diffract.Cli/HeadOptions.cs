@@ -12,6 +12,9 @@ sealed class HeadOptions
     /// <summary>Side of the pooled maps of a linear head or MLP where nothing else is said.</summary>
     public const int UsualPool = 2;
 
+    /// <summary>Why --pool is refused.</summary>
+    public const string NoPool = "is for linear heads and MLPs by name: others read whole maps, or say theirs themselves";
+
     public Option<string[]> Head { get; } = new("--head") { Description = $"{HeadName.Known}; given several times: heads that are trained together; diffeed, alone: see --feedback", DefaultValueFactory = _ => ["linear"], HelpName = "NAME" };
     public Option<string?> Grid { get; } = new("--grid") { Description = "Heads to train together, as a JSON list", HelpName = "FILE" };
     public Option<string?> Hidden { get; } = new("--hidden") { Description = "Widths of an MLP's hidden layers, such as 4096,2048", HelpName = "LIST" };
@@ -43,17 +46,21 @@ sealed class HeadOptions
         {
             throw new ArgumentException($"--hidden is for --head mlp, not {string.Join(", ", arguments.GetValue(Head)!)}");
         }
-        var config = arguments.GetValue(ConfigFile) is { } file ? FromFile(file) : null;
-        return [.. arguments.GetValue(Head)!.Select(HeadName.Parse).Select(name => new GridLine(name.ToString(), new NamedHead(name, arguments.GetValue(Recipe)!) { Pool = pool, Hidden = hidden }, config))];
+        if (arguments.GetValue(ConfigFile) is { } file)
+        {
+            var config = FromFile(file);
+            return [new(config.Kind, null, config)];
+        }
+        return [.. arguments.GetValue(Head)!.Select(HeadName.Parse).Select(name => new GridLine(name.ToString(), new NamedHead(name, arguments.GetValue(Recipe)!) { Pool = pool, Hidden = hidden }, null))];
     }
 
-    /// <summary>The recipe that a head names; by default a linear head is fitted rather than trained, where a store holds its features and nothing says how to train it.</summary>
-    public HeadRecipe RecipeOf(ParseResult arguments, GridLine line, bool fromStore)
+    /// <summary>The recipe that a head names.</summary>
+    /// <param name="head">Of the line.</param> <param name="fromStore">A store holds its features.</param>
+    public HeadRecipe RecipeOf(ParseResult arguments, GridLine line, HeadConfig head, bool fromStore)
     {
-        var recipe = line.Named?.Settings ?? HeadRecipes.Get(arguments.GetValue(Recipe)!, attention: line.Config is not LinearConfig);
-        var linear = line.Config is LinearConfig { Hidden.Count: 0 } || (line.Config is null && line.Named is { Name.Kind: "linear" });
-        var trained = line.LearningRates is not null || new Option[] { Rates, Epochs, Batch }.Any(option => arguments.GetResult(option) is { Implicit: false });
-        return recipe.Name == "default" && linear && fromStore && !trained ? HeadRecipes.Get("logistic", attention: false) : recipe;
+        var recipe = line.Named?.Settings ?? HeadRecipes.Get(arguments.GetValue(Recipe)!, attention: head is not LinearConfig);
+        var inSteps = line.LearningRates is not null || new Option[] { Rates, Epochs, Batch }.Any(option => arguments.GetResult(option) is { Implicit: false });
+        return fromStore && !inSteps ? HeadRecipes.OnStore(recipe, head) : recipe;
     }
 
     /// <summary>A recipe with what the command line says instead.</summary>
@@ -63,6 +70,10 @@ sealed class HeadOptions
         if (recipe.Name == "logistic" && new Option[] { Rates, Epochs, Batch }.FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } stray)
         {
             throw new ArgumentException($"{stray.Name}: --recipe logistic fits a head to its optimum, without steps; --recipe default takes steps");
+        }
+        if (recipe.Name == "logistic" && !choose)
+        {
+            throw new ArgumentException("--recipe logistic fits a head to features that stay as they are, in a store; with --live or feedback name another recipe");
         }
         recipe = choose ? recipe : recipe.WithoutChoice();
         return recipe with
@@ -78,6 +89,20 @@ sealed class HeadOptions
     /// <summary>True where one of the heads is an MLP, by name.</summary>
     public bool HasMlp(ParseResult arguments) => arguments.GetValue(Head)!.Any(name => name.StartsWith("mlp", StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>A file that describes a head stands for its name; with feedback it describes the reader.</summary>
+    /// <exception cref="ArgumentException">Both are given.</exception>
+    public void RefuseTwice(ParseResult arguments)
+    {
+        if (arguments.GetValue(ConfigFile) is { } file && arguments.GetResult(Head) is { Implicit: false } && !HasFeedback(arguments))
+        {
+            throw new ArgumentException($"--head-config {file} describes the whole head; leave --head out");
+        }
+    }
+
+    /// <summary>True where --pool tells a head's: of a linear one or an MLP, by name.</summary>
+    public bool TakesPool(ParseResult arguments) => arguments.GetValue(Grid) is null && arguments.GetValue(ConfigFile) is null
+        && arguments.GetValue(Head)!.Any(name => name.StartsWith("linear", StringComparison.OrdinalIgnoreCase) || name.StartsWith("mlp", StringComparison.OrdinalIgnoreCase));
+
     /// <summary>True where the head is to have feedback (DifFeed).</summary>
     public bool HasFeedback(ParseResult arguments) => arguments.GetValue(Head) is [FeedbackOptions.Kind];
 
@@ -89,7 +114,9 @@ sealed class HeadOptions
     static HeadConfig FromFile(string path)
     {
         using var document = JsonDocument.Parse(File.ReadAllText(path));
-        return HeadConfig.Parse(document.RootElement, path);
+        var head = HeadConfig.Parse(document.RootElement, path);
+        return head is FeedbackHeadConfig || head.Ts.Count + head.Blocks.Count + head.Classes == 0 ? head
+            : throw new HeadConfigException($"{path}: names ts, blocks or classes; leave them out: --t, --blocks and the pictures say them");
     }
 
     static double[] Reals(string option, string text) => [.. text.Split(',').Select(part => double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= 0 ? number

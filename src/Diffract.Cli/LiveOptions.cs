@@ -6,15 +6,20 @@ namespace Diffract.Cli;
 /// <summary>The options by which verbs say how training looks at pictures that go through the net anew each epoch.</summary>
 sealed class LiveOptions
 {
-    public Option<string> Crop { get; } = new("--crop") { Description = "centre, random (random resized crop) or released (the released code's)", DefaultValueFactory = _ => "centre" };
+    /// <summary>Why --draws is refused without --average.</summary>
+    public const string DrawsOfTests = "is for --average: training draws its noise anew each epoch, and a test averages over these draws";
+
+    public Option<string?> Crop { get; } = new("--crop") { Description = "centre, random (random resized crop) or released (the released code's); left out: as the recipe's source has it", HelpName = "NAME" };
     public Option<bool> NoFlip { get; } = new("--no-flip") { Description = "Do not mirror half of the pictures" };
 
     public IEnumerable<Option> All => [Crop, NoFlip];
 
-    public LiveConfig Config(ParseResult arguments) => new()
+    /// <param name="recipe">Its name.</param>
+    public LiveConfig Config(ParseResult arguments, string recipe) => new()
     {
         Crop = arguments.GetValue(Crop) switch
         {
+            null => HeadRecipes.Crop(recipe),
             "centre" => CropKind.Centre,
             "random" => CropKind.RandomResized,
             "released" => CropKind.Released,

@@ -38,13 +38,18 @@ static class TrainVerb
         void RefuseStray(ParseResult arguments)
         {
             var (isLive, isFed, isKept) = (arguments.GetValue(live), head.HasFeedback(arguments), arguments.GetValue(store) is not null);
+            head.RefuseTwice(arguments);
             Refuse(!isFed, $"is for --head {FeedbackOptions.Kind}", [.. feedback.All]);
             Refuse(isFed, $"is not for --head {FeedbackOptions.Kind}, which reads whole maps; --head-config FILE describes the head behind the feedback", head.Hidden, head.Grid, features.Pool);
             Refuse(!isFed && !head.HasMlp(arguments), "is for --head mlp", head.Hidden);
             Refuse(!isLive, "is for --live: a store holds centre crops (and mirrored ones with --views flip)", [.. look.All]);
+            Refuse((isLive || isKept) && !isFed && !head.TakesPool(arguments), HeadOptions.NoPool, features.Pool);
+            Refuse(isLive && !arguments.GetValue(head.Average), LiveOptions.DrawsOfTests, features.Draws);
+            Refuse(isLive, "is not for --live, which trains from pictures: give --model and --data", store);
             Refuse(isLive, "is for a store, and --live keeps none", features.Views, features.Store, features.TrustPictures, feedback.Room);
             Refuse(isKept, "is for pictures that go through the net: those of --store have", features.Test, features.Layout, features.Classes, features.Views, features.Draws, features.Size, features.Limit, features.Store, features.IgnoreExif,
-                features.Batch, features.Workers, features.Strict, features.TrustPictures, feedback.Room);
+                features.Batch, features.Workers, features.Strict, features.TrustPictures, feedback.Room, features.Class, backbone.Precision, features.Data);
+            Refuse(isKept && !isFed, "is for pictures that go through the net: those of --store have", backbone.Model, backbone.Config, backbone.PackedMemory);
 
             void Refuse(bool isStray, string why, params Option[] options)
             {
@@ -77,15 +82,11 @@ static class TrainVerb
 
         IReadOnlyList<(string Name, HeadResult Result)> Live(ParseResult arguments, string folder, ConsoleProgress progress)
         {
-            if (arguments.GetValue(store) is not null)
-            {
-                throw new ArgumentException("--live trains from pictures: give --model and --data, not --store");
-            }
             Require(arguments, backbone, features);
             var items = features.Items(arguments);
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
             var wanted = features.Request(arguments, net.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
-            using var source = new LiveSource(net, items, wanted, look.Config(arguments), features.Options(arguments));
+            using var source = new LiveSource(net, items, wanted, look.Config(arguments, arguments.GetValue(head.Recipe)!), features.Options(arguments));
             var plan = Plan(arguments, wanted.T, NamedHead.MapsOf(net.Net.Layout, wanted), wanted.Pools[0], subset.Value(arguments), choose: false);
             return plan.FirstOrDefault(head => head.Request.Blocks?.Except(wanted.Blocks).Any() == true) is not { } strange ? Trained(source, plan, folder, progress)
                 : throw new ArgumentException($"{strange.Name} reads blocks {string.Join(", ", strange.Request.Blocks!)}; --blocks names {string.Join(", ", wanted.Blocks)}: give it all blocks that the heads read");
@@ -95,7 +96,7 @@ static class TrainVerb
         HeadResult WithFeedback(ParseResult arguments, string folder, ConsoleProgress progress)
         {
             var isLive = arguments.GetValue(live);
-            if (arguments.GetValue(backbone.Model) is null || (arguments.GetValue(store) is null || isLive) && arguments.GetValue(features.Data) is null)
+            if (arguments.GetValue(backbone.Model) is null || arguments.GetValue(store) is null && arguments.GetValue(features.Data) is null)
             {
                 throw new ArgumentException("--head diffeed needs --model CKPT, whose second pass it runs, and --data DIR (or, without --live, a --store of first-pass maps)");
             }
@@ -103,27 +104,29 @@ static class TrainVerb
             int[] read = features.BlockList(arguments) ?? [FeatureRequest.DefaultBlock(layout)];
             var (steps, side) = (FeatureOptions.Numbers("--t", arguments.GetValue(features.T)!), layout.Config.ImageSize);
             var reader = head.Reader(arguments, steps.Length, [.. read.Select(b => FeatureSpec.Of(layout, b, side, side))]);
-            var config = feedback.Head(arguments, layout, reader, read, arguments.GetValue(features.Class));
-            using var net = backbone.Open(arguments, config.Deepest);
+            using var given = arguments.GetValue(store) is { } at ? FeatureStore.Open(at) : null; // its second pass is computed as its first was
+            var (precision, label) = given is null ? (CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!), arguments.GetValue(features.Class)) : (given.Request.Precision, given.Request.Class);
+            var config = feedback.Head(arguments, layout, reader, read, features.Blocks, label);
+            using var net = backbone.Open(arguments, config.Deepest, precision);
             net.Net.Recompute = arguments.GetValue(feedback.Recompute);
             var recipe = head.Settings(arguments, HeadRecipes.Feedback(arguments.GetValue(head.Recipe)!), arguments.GetValue(features.Seed), choose: false);
             var request = new TrainHeadRequest(config, recipe) { T = Given(arguments, features.T) ? steps : null, Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
-            var wanted = features.Request(arguments, net.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!)) with { Blocks = config.FirstPassBlocks, Pools = [0] };
+            if (given is not null)
+            {
+                return TrainHead.Run(new StoreSource(given, net), request, folder, progress.Report, Run.Cancellation);
+            }
+            var wanted = features.Request(arguments, net.Net, precision) with { Blocks = config.FirstPassBlocks, Pools = [0] };
             if (isLive)
             {
-                using var source = new LiveSource(net, features.Items(arguments), wanted, look.Config(arguments), features.Options(arguments));
+                using var source = new LiveSource(net, features.Items(arguments), wanted, look.Config(arguments, arguments.GetValue(head.Recipe)!), features.Options(arguments));
                 return TrainHead.Run(source, request, folder, progress.Report, Run.Cancellation);
             }
-            var kept = arguments.GetValue(store) ?? Path.Combine(folder, "features");
-            if (arguments.GetValue(store) is null)
-            {
-                var (items, few) = subset.Narrow(arguments, features.Items(arguments), arguments.GetValue(features.Seed));
-                request = request with { Subset = few };
-                feedback.CheckRoom(arguments, wanted, layout, items.Items.Count);
-                Extract.Run(net, items, wanted, kept, features.Options(arguments), progress.Report, Run.Cancellation);
-            }
+            var kept = Path.Combine(folder, "features");
+            var (items, few) = subset.Narrow(arguments, features.Items(arguments), arguments.GetValue(features.Seed));
+            feedback.CheckRoom(arguments, wanted, layout, items.Items.Count);
+            Extract.Run(net, items, wanted, kept, features.Options(arguments), progress.Report, Run.Cancellation);
             using var open = FeatureStore.Open(kept);
-            return TrainHead.Run(new StoreSource(open, net), request, folder, progress.Report, Run.Cancellation);
+            return TrainHead.Run(new StoreSource(open, net), request with { Subset = few }, folder, progress.Report, Run.Cancellation);
         }
 
         // The heads for the maps at hand.
@@ -135,9 +138,10 @@ static class TrainVerb
             {
                 var (steps, read) = (line.T ?? t, line.Blocks ?? blocks);
                 var known = read is null ? maps : [.. maps.Where(map => read.Contains(map.Block))];
-                var recipe = head.Settings(arguments, head.RecipeOf(arguments, line, fromStore: choose), arguments.GetValue(features.Seed), choose);
+                var config = line.Config ?? line.Named!.Config((steps ?? ts).Count, known.Count > 0 ? known : maps, pool);
+                var recipe = head.Settings(arguments, head.RecipeOf(arguments, line, config, fromStore: choose), arguments.GetValue(features.Seed), choose);
                 recipe = recipe with { LearningRates = line.LearningRates ?? recipe.LearningRates, WeightDecays = line.WeightDecays ?? recipe.WeightDecays };
-                return new PlannedHead(line.Name, new(line.Config ?? line.Named!.Config((steps ?? ts).Count, known.Count > 0 ? known : maps, pool), recipe)
+                return new PlannedHead(line.Name, new(config, recipe)
                 {
                     T = steps, Blocks = read, Subset = few, AverageLooks = arguments.GetValue(head.Average),
                 });

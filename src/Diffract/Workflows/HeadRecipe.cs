@@ -122,6 +122,12 @@ public static class HeadRecipes
         _ => throw new ArgumentException($"recipe '{name}': known are {string.Join(", ", Names)}"),
     };
 
+    /// <summary>The recipe for a head whose features a store holds and of which nothing says how to train it in steps: by default a linear one is fitted to its optimum.</summary>
+    public static HeadRecipe OnStore(HeadRecipe recipe, HeadConfig head) => recipe.Name == "default" && head is LinearConfig { Hidden.Count: 0 } ? Get("logistic", attention: false) : recipe;
+
+    /// <summary>How a recipe's source crops pictures that go through the net anew each epoch; both papers say the middle, the released code crops anywhere.</summary>
+    public static CropKind Crop(string name) => name == "released-code" ? CropKind.Released : CropKind.Centre;
+
     /// <summary>The same for heads with feedback, to which the released script gives a smaller learning rate and batch.</summary>
     /// <inheritdoc cref="Get"/>
     public static HeadRecipe Feedback(string name) => name != "released-code" ? Get(name, attention: true) : Get(name, attention: true) with

@@ -13,13 +13,17 @@ sealed class LogisticTraining(HeadSource source, Action<Progress>? report, Cance
 
     /// <summary>Fits each candidate with its weight decay as the penalty, the strongest first. Nothing is random; a fit that was stopped is made anew.</summary>
     /// <param name="trainee">Linear; receives the fitted weights.</param> <param name="folder">Receives metrics.jsonl; null keeps none.</param>
-    /// <exception cref="ArgumentException">A penalty is not above 0.</exception>
+    /// <exception cref="ArgumentException">A penalty is not above 0, or the source makes features anew for each look.</exception>
     /// <exception cref="TrainException">The rows do not fit in memory, or hold values that are not finite.</exception>
     public void Fit(StackedTrainee trainee, int[] rows, string? folder)
     {
         if (trainee.Candidates.FirstOrDefault(c => !(c.Setting.WeightDecay > 0)) is { Setting: { } none })
         {
             throw new ArgumentException($"a penalty (weight decay) of {none.WeightDecay}: logistic regression needs one above 0, since without it separable classes have no optimum");
+        }
+        if (source is LiveSource)
+        {
+            throw new ArgumentException($"{source.Name}: logistic regression is fitted to features that stay as they are; extract them into a store, or train with another recipe");
         }
         using var scope = new TensorScope();
         using var off = GradMode.Off();

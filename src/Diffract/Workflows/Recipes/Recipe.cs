@@ -123,11 +123,14 @@ public sealed record RecipeRow
             (RecipeMethod.FineTune, null) => FineTuneRecipes.Get(Training.Recipe, attention).Recipe,
             (RecipeMethod.FineTune, _) => FineTuneRecipes.Feedback(Training.Recipe).Recipe,
             (_, not null) => HeadRecipes.Feedback(Training.Recipe),
+            _ when head is not null && ReadsStore && !IsTrainedInSteps => HeadRecipes.OnStore(HeadRecipes.Get(Training.Recipe, attention), head),
             _ => HeadRecipes.Get(Training.Recipe, attention),
         };
         var recipe = Training.Changed(RunsNet ? known.WithoutChoice() : known) with { Seed = seed };
         return epochs is { } count ? recipe with { Epochs = count } : recipe;
     }
+
+    bool IsTrainedInSteps => Choose?.Epochs is not null || Training is not { LearningRates: null, Epochs: null, BatchSize: null };
 
     /// <summary>How the net of a fine-tuned row is trained.</summary>
     internal TuningConfig Tuning
@@ -162,8 +165,8 @@ public sealed record RecipeFeatures
     public bool Flip { get; init; }
     /// <summary>Noise drawn anew each epoch, as the papers have it, instead of stored draws.</summary>
     public bool Fresh { get; init; }
-    /// <summary>Where training looks, with fresh noise.</summary>
-    public CropKind Crop { get; init; } = CropKind.Centre;
+    /// <summary>Where training looks, with fresh noise; null: as the training recipe's source has it.</summary>
+    public CropKind? Crop { get; init; }
     /// <summary>Test with means over draws and views.</summary>
     public bool Average { get; init; }
     public DType Precision { get; init; } = DType.BFloat16;

@@ -117,6 +117,7 @@ public sealed partial class RecipeReader
         };
         if (row.Features.T.Count == 0 && row.Choose?.T is null) { fields.Add("features.t", "is not given; expected steps such as [90]"); }
         if (row.Features.Blocks.Count == 0 && row.Choose?.Blocks is null) { fields.Add("features.blocks", "is not given; expected blocks such as [24]"); }
+        if (row.Features.Fresh && method == RecipeMethod.Head && row.Training.Recipe == "logistic") { fields.Add("train.recipe", "is logistic, which fits a head to features that stay as they are; with noise fresh, expected another"); }
         if (row.Choose is { T: null, Blocks: null, Pools: null, Epochs: null }) { fields.Add("choose", "names nothing to choose among; known are t, blocks, pool and epochs"); }
         if (row.Choose?.Pools?.Contains(0) is true && row.Kind is "linear" or "mlp") { fields.Add("choose.pool", "has 0, whole maps, which are for knn"); }
         if (row.Choose?.Epochs is not null && method == RecipeMethod.Neighbours) { fields.Add("choose.epochs", "is for what is trained"); }

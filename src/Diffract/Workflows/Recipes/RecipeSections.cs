@@ -16,14 +16,14 @@ static class RecipeSections
             T = Ascending(fields, "t", 0, 999_999), Blocks = Ascending(fields, "blocks", 1, 999),
             Draws = (int)(fields.Integer("draws", 1, 1000) ?? standard.Draws), Flip = fields.Boolean("flip") ?? standard.Flip,
             Fresh = fields.Word("noise", "stored", "fresh") is { } noise ? noise == "fresh" : standard.Fresh,
-            Crop = fields.Word("crop", "centre", "random", "released") switch { "random" => CropKind.RandomResized, "released" => CropKind.Released, _ => CropKind.Centre },
+            Crop = fields.Word("crop", "centre", "random", "released") switch { "random" => CropKind.RandomResized, "released" => CropKind.Released, "centre" => CropKind.Centre, _ => null },
             Average = fields.Boolean("average") ?? standard.Average,
             Precision = fields.Word("precision", "fp32", "bf16") == "fp32" ? DType.Float32 : DType.BFloat16, StoredAs = fields.Word("storeAs", "fp32", "fp16") == "fp32" ? DType.Float32 : DType.Float16,
             Size = (int?)fields.Integer("size", 8, 4096), Seed = (ulong)(fields.Integer("seed", 0, long.MaxValue) ?? 0),
         };
         if (read.Fresh && method == RecipeMethod.Neighbours) { fields.Add("noise", "is fresh, but nearest neighbours are searched in a store, once; expected stored"); }
         if (!read.Fresh && method == RecipeMethod.FineTune) { fields.Add("noise", "is stored, but a net that is trained has no features to keep; expected fresh"); }
-        if (read.Crop != CropKind.Centre && !read.Fresh) { fields.Add("crop", "other than centre needs noise fresh: a store holds centre crops"); }
+        if (read.Crop is not (null or CropKind.Centre) && !read.Fresh) { fields.Add("crop", "other than centre needs noise fresh: a store holds centre crops"); }
         fields.End();
         return read;
     }

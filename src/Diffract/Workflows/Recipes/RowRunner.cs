@@ -69,7 +69,7 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         using var backbone = Backbone.Open(request.ModelName, request.ConfigPath, tunes ? DType.Float32 : row.Features.Precision, request.Device, tunes ? null : feedback?.Deepest ?? use.Blocks[^1]);
         var features = Request(row.Features, use with { Blocks = head.Blocks! }, plan.Layout);
         var tuning = tunes ? new BackboneTuning(backbone, use.Blocks[^1], row.Tuning) : null;
-        using var source = new LiveSource(backbone, Items(job.Data, seed), features, new() { Crop = row.Features.Crop, Flip = row.Features.Flip }, request.Extract, tuning);
+        using var source = new LiveSource(backbone, Items(job.Data, seed), features, new() { Crop = row.Features.Crop ?? HeadRecipes.Crop(row.Training.Recipe), Flip = row.Features.Flip }, request.Extract, tuning);
         return train(source, head);
     }
 
