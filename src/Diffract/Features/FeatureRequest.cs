@@ -59,9 +59,13 @@ public sealed record FeatureRequest
     public long[] Shape(FeatureName name, UNetLayout layout)
     {
         var block = layout.Blocks[name.Block - 1];
-        int Side(int pixels) => name.Pool == 0 ? pixels / block.OutStride : Math.Min(name.Pool, pixels / block.OutStride);
-        return [block.OutChannels, Side(Height), Side(Width)];
+        var (height, width) = Whole(name.Block, layout);
+        int Side(int whole) => name.Pool == 0 ? whole : Math.Min(name.Pool, whole);
+        return [block.OutChannels, Side(height), Side(width)];
     }
+
+    /// <summary>Sides of a block's whole map.</summary>
+    public (int Height, int Width) Whole(int block, UNetLayout layout) => (Height / layout.Blocks[block - 1].OutStride, Width / layout.Blocks[block - 1].OutStride);
 
     /// <exception cref="ArgumentException">Something is asked for that the net or the process does not have; all faults are named.</exception>
     public void Check(UNetLayout layout, int steps)

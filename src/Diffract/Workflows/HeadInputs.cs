@@ -19,16 +19,16 @@ public sealed class HeadInputs
 
     /// <summary>Completes a head for the maps at hand.</summary>
     /// <param name="head">Kind and settings.</param> <param name="ts">Steps, ascending.</param> <param name="blocks">Blocks, ascending; a head with feedback knows its own.</param> <param name="classes">Outputs.</param>
-    /// <param name="pools">Pools that are at hand; null: any can be made.</param> <param name="shape">(C, h, w) of a map.</param> <param name="side">Shorter side of a block's whole map.</param>
+    /// <param name="pools">Pools that are at hand; null: any can be made.</param> <param name="shape">(C, h, w) of a map.</param> <param name="whole">Sides of a block's whole map.</param>
     /// <exception cref="FeatureStoreException">No pool at hand serves the head.</exception> <exception cref="HeadConfigException">The head cannot be built.</exception>
-    public static HeadInputs Choose(HeadConfig head, IReadOnlyList<int> ts, IReadOnlyList<int> blocks, int classes, IReadOnlyList<int>? pools, Func<FeatureName, long[]> shape, Func<int, int> side)
+    public static HeadInputs Choose(HeadConfig head, IReadOnlyList<int> ts, IReadOnlyList<int> blocks, int classes, IReadOnlyList<int>? pools, Func<FeatureName, long[]> shape, Func<int, (int Height, int Width)> whole)
     {
         blocks = head is FeedbackHeadConfig feedback ? feedback.FirstPassBlocks : blocks;
         var specs = new List<FeatureSpec>();
         var chosen = new Dictionary<int, int>();
         foreach (var block in blocks)
         {
-            chosen[block] = Pool(head, block, pools, side(block));
+            chosen[block] = Pool(head, block, pools, whole(block));
             var map = shape(new(ts[0], block, chosen[block]));
             specs.Add(new(block, (int)map[0], (int)map[1], (int)map[2]));
         }
@@ -72,17 +72,18 @@ public sealed class HeadInputs
     /// <summary>The pools that an extraction keeps for a head: 0 where it reads whole maps.</summary>
     /// <param name="blocks">Of the request, that the head reads; null: all.</param>
     public static IEnumerable<int> PoolsFor(HeadConfig head, UNetLayout layout, FeatureRequest request, IReadOnlyList<int>? blocks = null) =>
-        (blocks ?? request.Blocks).Select(block => Pool(head, block, pools: null, Math.Min(request.Height, request.Width) / layout.Blocks[block - 1].OutStride));
+        (blocks ?? request.Blocks).Select(block => Pool(head, block, pools: null, request.Whole(block, layout)));
 
     // Exactly what the head pools to, or the whole map, or one whose windows the head's windows join evenly.
-    static int Pool(HeadConfig head, int block, IReadOnlyList<int>? pools, int side)
+    static int Pool(HeadConfig head, int block, IReadOnlyList<int>? pools, (int Height, int Width) whole)
     {
-        bool Whole(int pool) => pool == 0 || pool >= side;
+        var longer = Math.Max(whole.Height, whole.Width);
+        bool Whole(int pool) => pool == 0 || pool >= longer;
         var wanted = head switch
         {
             LinearConfig linear => linear.Pool,
-            AttentionConfig { Tokens: TokenConfig.Projected tokens } => Math.Min(tokens.Size, side),
-            _ => side,
+            AttentionConfig { Tokens: TokenConfig.Projected tokens } => Math.Min(tokens.Size, longer),
+            _ => longer,
         };
         if (pools is null)
         {
@@ -90,7 +91,7 @@ public sealed class HeadInputs
         }
         int? found = pools.Contains(wanted) ? wanted
             : pools.Any(Whole) ? pools.First(Whole)
-            : head is LinearConfig ? pools.Cast<int?>().FirstOrDefault(pool => pool % wanted == 0 && side % pool!.Value == 0)
+            : head is LinearConfig ? pools.Cast<int?>().FirstOrDefault(pool => pool % wanted == 0 && whole.Height % pool!.Value == 0 && whole.Width % pool.Value == 0)
             : null;
         return found ?? throw new FeatureStoreException(
             $"the head needs block {block} pooled to {wanted} x {wanted} or whole; at hand are pools {string.Join(", ", pools)}. Extract with --pool {(head is LinearConfig ? wanted : 0)} as well, or choose another --pool.");

@@ -40,6 +40,7 @@ public sealed record HeadRecipe
         Expect(BatchSize >= 1, $"batch {BatchSize}: expected 1 picture or more");
         Expect(Accumulate >= 1, $"accumulate {Accumulate}: expected 1 part or more");
         foreach (var rate in LearningRates) { Expect(rate > 0 && double.IsFinite(rate), $"learning rate {rate}: expected one above 0"); }
+        Expect(Optimizer != OptimizerKind.Adam || WeightDecays.All(decay => decay == 0), $"weight decay {string.Join(", ", WeightDecays)}: recipe {Name} is Adam, without decay; recipe default is AdamW, with it");
         foreach (var decay in WeightDecays) { Expect(decay >= 0 && double.IsFinite(decay), $"weight decay {decay}: expected 0 or more"); }
         if (faults.Count > 0) { throw new ArgumentException(string.Join("; ", faults)); }
     }

@@ -52,7 +52,7 @@ public static class ImportHead
         {
             throw new HeadConfigException($"blocks {string.Join(", ", given.Blocks)} of the second pass are not ascending: the released code then gives their maps to each other's tokenisers, which those of the first pass share. This head cannot be expressed here");
         }
-        var inputs = HeadInputs.Choose(head, request.T, head.FirstPassBlocks, classNames.Count, pools: null, name => request.Shape(name, layout), block => Math.Min(request.Height, request.Width) / layout.Blocks[block - 1].OutStride);
+        var inputs = HeadInputs.Choose(head, request.T, head.FirstPassBlocks, classNames.Count, pools: null, name => request.Shape(name, layout), block => request.Whole(block, layout));
         using var weights = ParameterStore.From(ReleasedHead.Understood(ReleasedHead.WithFeedback(file, head.Feedback.ParameterCount(layout) == 0 ? [] : order), head.Reader, given.Blocks));
         inputs.Head.Build(weights.Root);
         weights.Verify(path, hint: () => "Is it a head of these blocks and classes? --layers, --pool, --norm or --head-config, --blocks, --first-blocks, --feedback, --feedback-layers and --classes say what it is.");

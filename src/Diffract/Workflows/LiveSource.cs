@@ -69,7 +69,7 @@ public sealed class LiveSource : HeadSource, IDisposable
 
     public override HeadInputs Complete(HeadConfig head, IReadOnlyList<int>? ts, IReadOnlyList<int>? blocks) =>
         HeadInputs.Choose(head, ts ?? Request.T, blocks ?? Request.Blocks, ClassNames.Count, pools: null,
-            name => Request.Shape(name, _extractor.Layout), block => Math.Min(Request.Height, Request.Width) / _extractor.Layout.Blocks[block - 1].OutStride);
+            name => Request.Shape(name, _extractor.Layout), block => Request.Whole(block, _extractor.Layout));
 
     public override RowLook TrainingLook(int row, long epoch, ulong seed) => new(row, _config.View(Chance(row, epoch, seed)), checked((int)epoch));
 

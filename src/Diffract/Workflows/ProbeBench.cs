@@ -51,7 +51,7 @@ public static class ProbeBench
     {
         using var store = FeatureStore.Open(folder);
         var map = head.Blocks[0];
-        var inputs = HeadInputs.Choose(head, head.Ts, [map.Block], head.Classes, store.Request.Pools, store.Shape, _ => map.Height);
+        var inputs = HeadInputs.Choose(head, head.Ts, [map.Block], head.Classes, store.Request.Pools, store.Shape, _ => (map.Height, map.Width));
         var recipe = HeadRecipes.Get("default", attention: false) with { BatchSize = batch, Epochs = epochs };
         var training = new HeadTraining(new StoreSource(store), recipe, report: null, CancellationToken.None);
         return Bench.Sample(candidates.Count * head.ParameterCount() * sizeof(float), epochs * store.Rows, warmUp: 1, repeat, _ =>

@@ -55,7 +55,7 @@ public sealed class StoreSource : HeadSource
             var pool = head is FeedbackHeadConfig ? 0 : _store.Request.Pools[0];
             _store.Require([.. from t in steps from block in read select new FeatureName(t, block, pool)]);
         }
-        return HeadInputs.Choose(head, steps, read, ClassNames.Count, _store.Request.Pools, _store.Shape, Side);
+        return HeadInputs.Choose(head, steps, read, ClassNames.Count, _store.Request.Pools, _store.Shape, Whole);
     }
 
     public override RowLook TrainingLook(int row, long epoch, ulong seed)
@@ -118,12 +118,12 @@ public sealed class StoreSource : HeadSource
         return [.. store.Labels.Select(label => label < 0 ? label : map[label])];
     }
 
-    // The shorter side of a block's whole map, from what the manifest says of the net.
-    int Side(int block)
+    // From what the manifest says of the net.
+    (int Height, int Width) Whole(int block)
     {
         var flags = JsonSerializer.SerializeToElement(How["model"]!["unet"]);
         var layout = new UNetLayout(UNetConfig.Parse(flags, _store.Folder));
-        return block >= 1 && block <= layout.Blocks.Count ? Math.Min(_store.Request.Height, _store.Request.Width) / layout.Blocks[block - 1].OutStride
+        return block >= 1 && block <= layout.Blocks.Count ? _store.Request.Whole(block, layout)
             : throw new FeatureStoreException($"block {block} is asked for: the net of {_store.Folder} has blocks 1 to {layout.Blocks.Count}, and the store holds {string.Join(", ", _store.Request.Blocks)}");
     }
 }

@@ -42,7 +42,7 @@ public static class TrainLoop
     /// <param name="loss">From (step, part of the accumulation) to a scalar that is differentiated.</param>
     /// <param name="afterStep">Called with the number of each step taken, for averages; may be null.</param>
     /// <param name="evaluate">Figures to log beside the loss, as (name, value); may be null.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; the state is saved first.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the state is saved first, unless losses since the last line were not finite.</exception>
     /// <exception cref="TrainException">The loss is not finite, or the folder holds another run.</exception>
     public static void Run(TrainLoopConfig config, Optimizer optimizer, IReadOnlyList<KeyValuePair<string, Tensor>> state, Func<long, int, Tensor> loss,
         Action<long>? afterStep = null, Func<IEnumerable<(string Name, double Value)>>? evaluate = null, Action<Progress>? report = null, CancellationToken cancellation = default)
@@ -57,7 +57,10 @@ public static class TrainLoop
         {
             if (cancellation.IsCancellationRequested)
             {
-                Save(config, everything, step);
+                if (double.IsFinite(sum.Item()))                                           // as below
+                {
+                    Save(config, everything, step);
+                }
                 cancellation.ThrowIfCancellationRequested();
             }
             optimizer.LearningRate = config.LearningRate(step);

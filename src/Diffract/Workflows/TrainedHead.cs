@@ -71,7 +71,7 @@ public sealed class TrainedHead : IDisposable
             var store = ParameterStore.From(file.StateDict(), device: device);
             var head = config.Build(store.Root);
             store.Verify(path, hint: () => "The file is damaged or was written by another version.");
-            var inputs = HeadInputs.Choose(config, config.Ts, [.. config.Blocks.Select(b => b.Block)], config.Classes, features.Pools, name => Shape(config, name), block => Side(config, block));
+            var inputs = HeadInputs.Choose(config, config.Ts, [.. config.Blocks.Select(b => b.Block)], config.Classes, features.Pools, name => Shape(config, name), block => Sides(config, block));
             return classes.Length == config.Classes ? new(store, head, inputs, features, backbone, classes, trainedOn)
                 : throw new HeadConfigException($"{path}: {classes.Length} class names for {config.Classes} outputs; the file is damaged");
         }
@@ -118,9 +118,9 @@ public sealed class TrainedHead : IDisposable
         return [spec.Channels, spec.Height, spec.Width];
     }
 
-    static int Side(HeadConfig config, int block)
+    static (int Height, int Width) Sides(HeadConfig config, int block)
     {
         var spec = config.Blocks.First(b => b.Block == block);
-        return Math.Min(spec.Height, spec.Width);
+        return (spec.Height, spec.Width);
     }
 }

@@ -77,7 +77,7 @@ public sealed record RecipePlan(Recipe Recipe, UNetLayout Layout, IReadOnlyDicti
         if (row.HeadFor(use, layout) is not { } head) { return null; }
         var side = row.Features.Size ?? layout.Config.ImageSize;
         var request = new FeatureRequest { T = use.T, Blocks = use.Blocks, Pools = [use.Pool], Height = side, Width = side };
-        return HeadInputs.Choose(head, use.T, use.Blocks, classes, [use.Pool], name => request.Shape(name, layout), block => side / layout.Blocks[block - 1].OutStride).Head;
+        return HeadInputs.Choose(head, use.T, use.Blocks, classes, [use.Pool], name => request.Shape(name, layout), block => request.Whole(block, layout)).Head;
     }
 
     internal static void CheckBlocks(RecipeRow row, UNetLayout layout)
