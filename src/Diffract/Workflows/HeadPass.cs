@@ -20,8 +20,9 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
 
     HeadRecipe Recipe => Request.Recipe;
 
+    /// <param name="done">Heads that an earlier run has finished.</param>
     /// <param name="folder">Receives each head's folder.</param> <param name="run">Name of the folder for the state.</param> <param name="memory">Bytes for what is trained at once.</param>
-    public IEnumerable<(string Name, HeadResult Result)> Run(int[] train, int[] test, string folder, string run, long memory, Action<Progress>? report, CancellationToken cancellation)
+    public IEnumerable<(string Name, HeadResult Result)> Run(int[] train, int[] test, IReadOnlySet<string> done, string folder, string run, long memory, Action<Progress>? report, CancellationToken cancellation)
     {
         var training = new HeadTraining(source, Recipe, report, cancellation);
         var choices = Choose(train, folder, memory, report, cancellation);
@@ -30,6 +31,10 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         var parts = Parts([.. choices.Select((choice, i) => (i, choice.Chosen))], _ => Recipe.Epochs, memory);
         foreach (var (number, part) in parts.Index())
         {
+            if (part.Heads.All(head => done.Contains(heads[head.Head].Name)))
+            {
+                continue;
+            }
             var state = Path.Combine(folder, parts.Count == 1 ? run : string.Create(CultureInfo.InvariantCulture, $"{run}-part-{number}"));
             training.Run([.. part.Heads.Select(head => head.Candidates)], train, part.Epochs, state, trainees =>
             {
@@ -47,9 +52,9 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
             });
             KeepMetrics(folder, state);
         }
-        foreach (var state in Enumerable.Range(0, Choosing(memory).Count).Select(number => ChoiceState(folder, number)).OfType<string>().Where(Directory.Exists))
+        foreach (var number in Enumerable.Range(0, Choosing(memory).Count))
         {
-            Directory.Delete(state, recursive: true);
+            File.Delete(Choice(folder, number) + ".json");
         }
         return diverged.Count == 0 ? results : throw new TrainException($"{source.Name}: {string.Join("; ", diverged)}. Try a smaller learning rate (--lr, or learningRates in a recipe).") { IsDivergence = true };
     }
@@ -93,8 +98,8 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         return parts;
     }
 
-    // Where a comparison costs passes of the net, its state is kept until all is done.
-    string? ChoiceState(string? folder, int number) => folder is not null && source.RunsNet ? Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"choice-{number}")) : null;
+    // A part's comparison: the folder of its state while it goes on, and before .json what it has shown, until all is done.
+    static string Choice(string folder, int number) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"choice-{number}"));
 
     HeadChoice[] Choose(int[] train, string folder, long memory, Action<Progress>? report, CancellationToken cancellation)
     {
@@ -134,21 +139,44 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
         }
         foreach (var (number, part) in Choosing(lines.Keys, memory).Index())
         {
-            training.Run([.. part.Heads.Select(head => head.Candidates)], parts.Fit, part.Epochs, ChoiceState(folder, number), trainees =>
+            foreach (var one in Compared(training, part, parts, folder is null ? null : Choice(folder, number), report, cancellation))
             {
-                foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, parts.Held, report: HeldOutReport(report), cancellation: cancellation))
-                {
-                    var head = part.Heads[trainee.Head].Head;
-                    lines[head].AddRange(trainee.Candidates.Zip(accuracy, (one, count) => new CandidateLine(one.Setting.LearningRate, one.Setting.WeightDecay, count.Undecided > 0 ? 0 : count.Top1)));
-                    sound.UnionWith(accuracy.Any(count => count.Undecided == 0) ? [head] : []);
-                }
-            });
+                lines[one.Head].Add(new(one.LearningRate, one.WeightDecay, one.HeldOutAccuracy));
+                sound.UnionWith(one.IsFinite ? [one.Head] : []);
+            }
         }
         foreach (var (head, tried) in lines.Where(line => !sound.Contains(line.Key)))
         {
             throw new TrainException($"{source.Name}: {heads[head].Inputs.Head.Kind} diverged{(tried.Count == 1 ? "" : $" with each of {tried.Count} settings")}: it gives NaN or infinity with learning rates {string.Join(", ", tried.Select(line => line.LearningRate.ToString(CultureInfo.InvariantCulture)).Distinct())}. Try smaller ones (--lr, or learningRates in a recipe).") { IsDivergence = true };
         }
         return (lines, parts);
+    }
+
+    // The candidates of a part: as an earlier run has compared them, or by training them now.
+    IReadOnlyList<ComparedCandidate> Compared(HeadTraining training, PassPart part, HeldOut parts, string? choice, Action<Progress>? report, CancellationToken cancellation)
+    {
+        var made = $"{source.How.ToJsonString()} {Recipe.ToJson().ToJsonString()} {string.Join(' ', part.Heads.Select(head => $"{heads[head.Head].Inputs.Head.ToJson().ToJsonString()} {string.Join(' ', head.Candidates.Candidates)}"))} "
+            + string.Create(CultureInfo.InvariantCulture, $"{part.Epochs} {string.Join(',', parts.Fit)} {string.Join(',', parts.Held)}");
+        if (choice is not null && ComparedCandidates.Read(choice + ".json", made) is { } before)
+        {
+            return before;
+        }
+        var compared = new List<ComparedCandidate>();
+        training.Run([.. part.Heads.Select(head => head.Candidates)], parts.Fit, part.Epochs, source.RunsNet ? choice : null, trainees => // where the net runs, what it has trained so far is kept, too
+        {
+            foreach (var (trainee, accuracy) in HeadEvaluation.Run(source, trainees, parts.Held, report: HeldOutReport(report), cancellation: cancellation))
+            {
+                var head = part.Heads[trainee.Head].Head;
+                compared.AddRange(trainee.Candidates.Zip(accuracy, (one, count) => new ComparedCandidate(head, one.Setting.LearningRate, one.Setting.WeightDecay, count.Undecided > 0 ? 0 : count.Top1, count.Undecided == 0)));
+            }
+        });
+        if (choice is not null)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(choice)!);
+            ComparedCandidates.Write(choice + ".json", made, compared);
+            if (Directory.Exists(choice)) { Directory.Delete(choice, recursive: true); }
+        }
+        return compared;
     }
 
     HeadResult Write(string folder, TrainHeadRequest request, Trainee trainee, Accuracy test, PictureOutcomes outcomes, HeadChoice choice, TrainingPictures trained)

@@ -38,7 +38,7 @@ public static class TrainHeads
         foreach (var (index, pass) in open)
         {
             var run = passes.Count == 1 ? "run" : string.Create(CultureInfo.InvariantCulture, $"run-{index}");
-            foreach (var (name, result) in pass.Run(train[pass], test, folder, run, memory ?? DefaultMemory(source), report, cancellation))
+            foreach (var (name, result) in pass.Run(train[pass], test, results.Keys.ToHashSet(), folder, run, memory ?? DefaultMemory(source), report, cancellation))
             {
                 results[name] = result;
             }

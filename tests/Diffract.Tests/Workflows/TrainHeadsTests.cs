@@ -89,6 +89,33 @@ public class TrainHeadsTests
         Assert.All(whole.Where(file => !file.Key.EndsWith(".jsonl", StringComparison.Ordinal)), file => Assert.Equal(file.Value, parts[file.Key]));
     }
 
+    // 8 candidates to compare and 3 heads to train, one at a time: stopped in the last but one, a run has two trainings left.
+    [Fact]
+    public void What_has_been_compared_and_trained_before_a_stop_is_not_done_again()
+    {
+        using var folder = new TemporaryFolder();
+        using var tiny = new TinyNet();
+        using var store = Store(folder, tiny);
+        var (source, trained) = (new StoreSource(store), 0);
+        PlannedHead[] heads = [.. Heads.Take(3)];
+        TrainHeads.Run(source, heads, folder["whole"], memory: 1);
+
+        using var stop = new CancellationTokenSource();
+        void Count(Progress p)
+        {
+            trained += p.Done == p.Total && p.Activity.StartsWith("train", StringComparison.Ordinal) ? 1 : 0;
+            if (trained == 9 && p.Done < p.Total) { stop.Cancel(); }
+        }
+        Assert.Throws<OperationCanceledException>(() => TrainHeads.Run(source, heads, folder["parts"], memory: 1, Count, stop.Token));
+        trained = 0;
+        TrainHeads.Run(source, heads, folder["parts"], memory: 1, Count);
+
+        Assert.Equal(2, trained);
+        var (whole, parts) = (TemporaryFolder.Contents(folder["whole"]), TemporaryFolder.Contents(folder["parts"]));
+        Assert.Equal(whole.Keys.Order(), parts.Keys.Order());
+        Assert.All(whole, file => Assert.Equal(file.Value, parts[file.Key]));
+    }
+
     [Fact]
     public void One_that_diverges_leaves_the_others_as_they_are()
     {
