@@ -30,6 +30,8 @@ public sealed record AttentionConfig : HeadConfig
 
     public override string Kind => "attention";
 
+    public override bool NormsOverBatch => Tokens is TokenConfig.Projected { Norm: TokenNorm.Batch };
+
     /// <summary>The layers, whichever way they are given.</summary>
     internal IReadOnlyList<TokenLayer> Sequence => Layers ?? [new TokenLayer.InsertCls(), new TokenLayer.Transformer(Heads, MlpRatio, Depth), new TokenLayer.First()];
 

@@ -29,6 +29,8 @@ public sealed record FeedbackHeadConfig : HeadConfig
 
     public override string Kind => "diffeed";
 
+    public override bool NormsOverBatch => Reader.NormsOverBatch || Feedback.Layers.Contains(FeedbackLayer.BatchNorm);
+
     internal UNetLayout Layout => new(Net);
 
     /// <summary>Blocks of the first pass whose whole maps the head reads.</summary>

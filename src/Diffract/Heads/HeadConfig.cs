@@ -27,6 +27,9 @@ public abstract record HeadConfig
     /// <summary>The deepest block that is needed of the net.</summary>
     public virtual int Deepest => Blocks[^1].Block;
 
+    /// <summary>True where what it makes of a picture in training depends on the others of the batch: it has batch norm.</summary>
+    public virtual bool NormsOverBatch => false;
+
     /// <summary>The maps that the head reads, those of the first step first.</summary>
     public IEnumerable<FeatureKey> Keys => Ts.SelectMany(t => Blocks.Select(block => new FeatureKey(t, block.Block)));
 

@@ -22,6 +22,8 @@ public sealed record LinearConfig : HeadConfig
 
     public override string Kind => Hidden.Count == 0 ? "linear" : "mlp";
 
+    public override bool NormsOverBatch => BatchNorm;
+
     /// <summary>Values of a picture that the first layer sees.</summary>
     public long Inputs => (long)Ts.Count * Blocks.Sum(b => (long)b.Channels) * Pool * Pool;
 

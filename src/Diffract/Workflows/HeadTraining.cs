@@ -82,12 +82,14 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
 
     void Loop(IReadOnlyList<Trainee> trainees, Optimizer optimizer, int[] rows, int epochs, string? folder, double scale)
     {
-        var order = new TrainingOrder(rows, epochs, recipe.BatchSize, recipe.Accumulate, recipe.Seed);
+        var normsOverBatch = recipe.Accumulate > 1 && trainees.Any(trainee => trainee.Inputs.Head is { NormsOverBatch: true } and not FeedbackHeadConfig);
+        var (parts, rounds) = !normsOverBatch ? (recipe.Accumulate, 1) : source.State.Any() ? (recipe.Accumulate, 2) : (1, 1); // a frozen net keeps nothing for gradients, so its batch needs no parts
+        var order = new TrainingOrder(rows, epochs, recipe.BatchSize, parts, recipe.Seed);
         var (perEpoch, total) = (order.StepsPerEpoch, order.Steps);
         var config = new TrainLoopConfig
         {
             Activity = trainees.Count == 1 ? "train " + trainees[0].Inputs.Head.Kind : $"train {trainees.Sum(trainee => trainee.Candidates.Count)} heads",
-            Steps = total, Folder = folder, Accumulate = recipe.Accumulate,
+            Steps = total, Folder = folder, Accumulate = parts,
             LogEvery = source.RunsNet ? Math.Min(perEpoch, 10) : perEpoch,
             SaveEvery = source.RunsNet ? Math.Min(perEpoch, 200) : perEpoch * Math.Max(1, epochs / 4),
             LearningRate = recipe.Decay == DecayKind.Cosine
@@ -98,17 +100,25 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
         var prefixes = trainees.Index().ToDictionary(trainee => trainee.Item, trainee => trainees.Count == 1 ? "" : $"{trainee.Index}.");
         KeyValuePair<string, Tensor>[] state = [.. trainees.SelectMany(trainee => Prefixed(prefixes[trainee], trainee.Store.All)), .. Prefixed("source.", source.State)];
         var first = folder is null ? 0 : TrainLoop.StepOf(folder);
-        using var batches = source.LoadFor([.. trainees.Select(trainee => trainee.Inputs)], order.LooksFrom(first, source), order.PartSizesFrom(first), CancellationToken.None).GetEnumerator(); // the loop stops between steps, and saves
+        using var batches = source.LoadFor([.. trainees.Select(trainee => trainee.Inputs)], order.LooksFrom(first, source, rounds), order.PartSizesFrom(first, rounds), CancellationToken.None).GetEnumerator(); // the loop stops between steps, and saves
+        SharedBatch Next(long step, int part)
+        {
+            Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, (ulong)(step * parts + part), purpose: 12)); // dropout of a net that is trained too
+            batches.MoveNext();
+            return batches.Current;
+        }
+        Tensor HeadLoss(int i, long step, int part, IReadOnlyDictionary<FeatureKey, Tensor> maps, Tensor labels)
+        {
+            Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, (ulong)(step * parts + part), purpose: 10)); // dropout, where there is any
+            return trainees[i].Loss(maps, labels);
+        }
         Tensor Loss(long step, int part)
         {
-            Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, (ulong)(step * recipe.Accumulate + part), purpose: 12)); // dropout of a net that is trained too
-            batches.MoveNext();
-            var batch = batches.Current;
-            var weight = recipe.Accumulate == 1 ? 1 : (double)order.PartSize(step, part) * recipe.Accumulate / order.Size(step);
+            var batch = Next(step, part);
+            var weight = parts == 1 ? 1 : (double)order.PartSize(step, part) * parts / order.Size(step);
             Tensor One(int i)
             {
-                Torch.Torch.ManualSeed(Seeds.Of(recipe.Seed, (ulong)(step * recipe.Accumulate + part), purpose: 10)); // dropout, where there is any
-                var value = trainees[i].Loss(batch.Maps[i], batch.Labels);
+                var value = HeadLoss(i, step, part, batch.Maps[i], batch.Labels);
                 value = trainees.Count == 1 ? value : value.ZeroWhereNotFinite();          // one that has diverged does not end the others' training
                 return weight == 1 ? value : value * weight;
             }
@@ -117,13 +127,14 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
             {
                 using var scope = new TensorScope();
                 var value = One(i);
-                (value / recipe.Accumulate).Backward();
+                (value / parts).Backward();
                 others.Add_(value.Detach());
             }
             var last = One(trainees.Count - 1);
             return trainees.Count == 1 ? last : last + others;
         }
-        TrainLoop.Run(config, optimizer, state, Loss, report: report, cancellation: cancellation);
+        using var whole = new WholeBatchLoss(parts, Next, (step, maps, labels) => HeadLoss(0, step, 0, maps, labels));
+        TrainLoop.Run(config, optimizer, state, rounds == 2 ? whole.Of : Loss, report: report, cancellation: cancellation);
     }
 
     static IEnumerable<KeyValuePair<string, Tensor>> Prefixed(string prefix, IEnumerable<KeyValuePair<string, Tensor>> tensors) => tensors.Select(pair => new KeyValuePair<string, Tensor>(prefix + pair.Key, pair.Value));

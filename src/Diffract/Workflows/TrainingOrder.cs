@@ -39,27 +39,30 @@ sealed class TrainingOrder
         return size * (part + 1) / _parts - size * part / _parts;
     }
 
-    /// <summary>Sizes of all parts from a step on.</summary>
-    public IEnumerable<int> PartSizesFrom(long first)
+    /// <summary>Sizes of all parts from a step on, those of a step as often as there are rounds.</summary>
+    public IEnumerable<int> PartSizesFrom(long first, int rounds = 1)
     {
         for (var step = first; step < Steps; step++)
         {
-            for (var part = 0; part < _parts; part++)
+            for (var part = 0; part < rounds * _parts; part++)
             {
-                yield return PartSize(step, part);
+                yield return PartSize(step, part % _parts);
             }
         }
     }
 
-    /// <summary>The rows from a step on, each in its epoch's look.</summary>
-    public IReadOnlyList<RowLook> LooksFrom(long first, HeadSource source)
+    /// <summary>The rows from a step on, each in its epoch's look; those of a step as often as there are rounds, one round after the other.</summary>
+    public IReadOnlyList<RowLook> LooksFrom(long first, HeadSource source, int rounds = 1)
     {
-        var start = first / StepsPerEpoch * _rows.Length + first % StepsPerEpoch * _batchSize;
-        var count = Math.Max(0, Steps / StepsPerEpoch * _rows.Length - start);
+        long batch = (long)rounds * _batchSize, looks = (long)rounds * _rows.Length;       // of a step that is not the epoch's last; of an epoch
+        var start = first / StepsPerEpoch * looks + first % StepsPerEpoch * batch;
+        var count = Math.Max(0, Steps / StepsPerEpoch * looks - start);
         return new LazyList<RowLook>((int)Math.Min(count, int.MaxValue), i =>
         {
-            var epoch = (start + i) / _rows.Length;
-            return source.TrainingLook(_rows[Order(epoch)[(start + i) % _rows.Length]], epoch, _seed);
+            var (epoch, at) = Math.DivRem(start + i, looks);
+            var step = Math.Min(at / batch, StepsPerEpoch - 1);
+            var row = step * _batchSize + (at - step * batch) % Size(step);
+            return source.TrainingLook(_rows[Order(epoch)[row]], epoch, _seed);
         });
     }
 

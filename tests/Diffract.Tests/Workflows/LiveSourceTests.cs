@@ -160,9 +160,10 @@ public class LiveSourceTests
         Assert.Equal(whole["result.json"], parts["result.json"]);
     }
 
-    // Without batch norm, whose statistics follow the parts.
-    [Fact]
-    public void Accumulated_parts_train_as_the_whole_batch_does()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Accumulated_parts_train_as_the_whole_batch_does(bool batchNorm)
     {
         using var scope = new TensorScope();
         using var folder = new TemporaryFolder();
@@ -171,13 +172,13 @@ public class LiveSourceTests
         float[] Weights(int parts)
         {
             var recipe = Quick with { Accumulate = parts, BatchSize = 15, Optimizer = OptimizerKind.Sgd };
-            TrainHead.Run(source, new(new LinearConfig { Pool = 1 }, recipe), folder[$"{parts}"]);
+            TrainHead.Run(source, new(new LinearConfig { Pool = 1, BatchNorm = batchNorm }, recipe), folder[$"{parts}"]);
             using var file = CheckpointFile.Open(Path.Combine(folder[$"{parts}"], TrainHead.HeadFileName));
             return file.Get("fcs.0.weight").ToArray<float>();
         }
 
         Assert.Equal(Weights(1), Weights(4), (a, b) => Math.Abs(a - b) < 1e-6f);
-        var error = Assert.Throws<TrainException>(() => TrainHead.Run(source, new(Linear, Quick with { Accumulate = 9 }), folder["much"]));
+        var error = Assert.Throws<TrainException>(() => TrainHead.Run(source, new(new LinearConfig { Pool = 1 }, Quick with { Accumulate = 9 }), folder["much"]));
         Assert.Contains("16 pictures cannot be accumulated in 9 parts", error.Message);
     }
 

@@ -36,12 +36,13 @@ static class RecipeCost
         }
         var training = row.RecipeFor(complete, 0, setting.Epochs);
         var (candidates, fit, frozen) = (training.Candidates.Count, 1 - training.HeldOut, row.Method == RecipeMethod.Head);
+        var again = row.Method == RecipeMethod.FineTune && training.Accumulate > 1 && complete.NormsOverBatch && feedback is null ? Forward(row, use, layout) : 0; // the net twice, so that batch norm sees the whole batch
         var (forward, back, head) = (Forward(row, use, layout), Backward(row, use, layout), (double)HeadCost.Forward(complete));
         var parameters = complete.ParameterCount() + (feedback?.ParameterCount(layout) ?? 0) + (row.Method == RecipeMethod.FineTune ? UNetShapes.ParameterCount(layout, use.Blocks[^1]) : 0);
         RowCost Trained(double looks, int heads, double asked)                             // going back is two passes forward; the one before it is there, too. A frozen net's pass serves all heads
         {
             var passes = looks * (frozen ? 1 : heads);
-            return new((forward + back) * passes + asked * forward, 1.5 * back * passes, head * heads * (3 * looks + asked), parameters);
+            return new((forward + again + back) * passes + asked * forward, 1.5 * back * passes, head * heads * (3 * looks + asked), parameters);
         }
         var choosing = setting.Epochs is not null || frozen && complete is LinearConfig { Hidden.Count: 0 } ? training.Epochs : training.ChoiceEpochs;
         RowCost compared = Trained(fit * train * choosing, candidates, (1 - fit) * train), last = Trained((double)train * training.Epochs, 1, pictures.Test);
