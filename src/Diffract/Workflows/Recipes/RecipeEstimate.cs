@@ -84,7 +84,7 @@ public sealed record RecipeEstimate(Recipe Recipe, MachineRate Machine, IReadOnl
     public string? Done(string folder)
     {
         if (!Directory.Exists(folder)) { return null; }
-        var rows = Rows.Select(row => (Row: row, Done: RunRecipe.SeedsDone(folder, row.Job, Recipe), IsOther: RunRecipe.Differences(folder, row.Job, Recipe).Count > 0)).ToList();
+        var rows = Rows.Select(row => (Row: row, Done: RunFolder.SeedsDone(folder, row.Job, Recipe), IsOther: RunFolder.Differences(folder, row.Job.Row, row.Job.Data, Recipe).Count > 0)).ToList();
         string Name(RecipeJob job) => Recipe.Data.Count > 1 ? $"'{job.Row.Name}' of {job.Data.Name}" : $"'{job.Row.Name}'";
         var left = rows.Sum(row => row.Row.Seconds * (1 - (double)row.Done / Recipe.Seeds.Count));
         IEnumerable<string> parts =

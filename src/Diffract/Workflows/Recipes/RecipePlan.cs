@@ -41,7 +41,7 @@ public sealed record RecipePlan(Recipe Recipe, UNetLayout Layout, IReadOnlyDicti
             {
                 try
                 {
-                    jobs.Add(new(row, data, $"rows/{Slug.Of(row.Name)}{(recipe.Data.Count > 1 ? "/" + Slug.Of(data.Name) : "")}", RecipeCost.Of(recipe, row, data, layout, pictures[data.Name])));
+                    jobs.Add(new(row, data, RunFolder.Of(row, data, recipe), RecipeCost.Of(recipe, row, data, layout, pictures[data.Name])));
                     sound.Add(row);
                 }
                 catch (Exception fault) when (fault is HeadConfigException or FeatureStoreException or ArgumentException)

@@ -58,9 +58,9 @@ public sealed partial class RecipeReader
     {
         var fields = new RecipeFields(json, "", _faults);
         RecipeData[] data = [.. fields.List("data").Select(Data)];
-        if (data.Select(one => one.Name).Distinct().Count() < data.Length)
+        foreach (var twice in data.GroupBy(one => Slug.Of(one.Name)).Where(group => group.Count() > 1))
         {
-            fields.Add("data", "names a data set twice");
+            fields.Add("data", $"has {twice.Count()} sets named '{twice.First().Name}' or alike; each needs a name of its own");
         }
         foreach (var key in Shared)
         {

@@ -59,10 +59,12 @@ public sealed record RowChoice(IReadOnlyList<(RowSetting Setting, double HeldOut
     static RowChoice? Read(string path)
     {
         if (!System.IO.File.Exists(path)) { return null; }
-        var json = JsonNode.Parse(System.IO.File.ReadAllBytes(path))!;
         static int[] Numbers(JsonNode? list) => [.. list!.AsArray().Select(number => (int)number!)];
-        (RowSetting, double)[] tried = [.. json["tried"]!.AsArray().Select(one => (new RowSetting(new(Numbers(one!["t"]), Numbers(one["blocks"]), (int)one["pool"]!), (int?)one["epochs"]), (double)one["heldOutAccuracy"]!))];
-        return new(tried, (int?)json["candidates"] ?? tried.Length);
+        return RunFolder.Read(path, json =>
+        {
+            (RowSetting, double)[] tried = [.. json["tried"]!.AsArray().Select(one => (new RowSetting(new(Numbers(one!["t"]), Numbers(one["blocks"]), (int)one["pool"]!), (int?)one["epochs"]), (double)one["heldOutAccuracy"]!))];
+            return new RowChoice(tried, (int?)json["candidates"] ?? tried.Length);
+        });
     }
 
     public JsonObject ToJson() => new()

@@ -28,7 +28,12 @@ sealed class RowRunner(RunRequest request, RecipePlan plan, IReadOnlyDictionary<
         {
             Trained(job, setting, seed, report, (source, head) => TrainHead.Run(source, head, to, report, cancellation));
         }
-        return ResultFile.Single(JsonNode.Parse(File.ReadAllBytes(path))!.AsObject()).First(result => job.Row.Method != RecipeMethod.Neighbours || (string?)result["recipe"]!["votes"] == Votes(job.Row));
+        return RunFolder.Read(path, json =>
+        {
+            var result = ResultFile.Single(json.AsObject()).First(result => job.Row.Method != RecipeMethod.Neighbours || (string?)result["recipe"]!["votes"] == Votes(job.Row));
+            _ = ResultFile.Entry(ResultFile.Row(job.Row.Name, job.Data.Name, null, [(seed, null, result)]), to); // all that the table needs is there
+            return result;
+        });
     }
 
     /// <summary>The row's choice among steps, blocks, pools and epochs on held-out training pictures, made with one seed; null where it has none to make.</summary>

@@ -13,7 +13,7 @@ namespace Diffract.Workflows;
 /// </summary>
 public static class RunRecipe
 {
-    public const string MarkdownFile = "results.md", PageFile = "results.html", RowFile = "row.json", RunFile = "run.json";
+    public const string MarkdownFile = "results.md", PageFile = "results.html";
 
     /// <param name="folder">Receives results.json, results.md, results.html, rows/ and features/.</param>
     /// <returns>The table.</returns>
@@ -28,23 +28,23 @@ public static class RunRecipe
         CheckRoom(request, plan);
         CheckSteps(plan, request.Steps());
         using var claim = OutputFolder.Claim(folder);
-        CheckRun(folder, model, items);
+        RunFolder.Check(folder, model, items);
         foreach (var job in plan.Jobs)
         {
-            CheckRow(folder, job, recipe);
+            RunFolder.CheckRow(folder, job, recipe);
         }
 
         var runner = new RowRunner(request, plan, items, folder, cancellation);
-        var rows = new JsonArray();
+        var (rows, others) = (new List<JsonObject>(), RunFolder.Others(folder, recipe, plan));
         foreach (var (i, job) in plan.Jobs.Index())
         {
             Action<Progress>? tell = report is null ? null : progress => report(progress with { Activity = $"{i + 1} of {plan.Jobs.Count}, {job.Row.Name}: {progress.Activity}" });
             var choice = runner.Choose(job, recipe.Seeds[0], tell);
-            var results = recipe.Seeds.Select(seed => (seed, Folder: FolderOf(job, seed))).Select(one => (one.seed, (string?)one.Folder, runner.Run(job, one.seed, choice, one.Folder, tell))).ToList();
+            var results = recipe.Seeds.Select(seed => (seed, Folder: RunFolder.Of(job, seed))).Select(one => (one.seed, (string?)one.Folder, runner.Run(job, one.seed, choice, one.Folder, tell))).ToList();
             var row = ResultFile.Row(job.Row.Name, job.Data.Name, job.Row.Paper.GetValueOrDefault(job.Data.Name), results);
             row["chosen"] = choice?.ToJson();
             rows.Add(row);
-            Write(folder, recipe, model, plan, rows, isComplete: i == plan.Jobs.Count - 1);
+            Write(folder, recipe, model, plan, [.. rows, .. others], isComplete: i == plan.Jobs.Count - 1);
         }
         return Report(folder, recipe);
     }
@@ -93,27 +93,6 @@ public static class RunRecipe
         return Backbone.Facts(Path.GetFileName(file.Path), file.Sha256, net.Config, net.Schedule, UNetLoader.StateDictOf(file, group));
     }
 
-    // Results of another model or of other pictures are not to be mixed with these.
-    static void CheckRun(string folder, JsonObject model, IReadOnlyDictionary<string, ExtractItems> items)
-    {
-        var path = Path.Combine(folder, RunFile);
-        var mine = new JsonObject { ["model"] = model.DeepClone(), ["data"] = new JsonObject(items.Select(pair => new KeyValuePair<string, JsonNode?>(pair.Key, pair.Value.ListHash()))) };
-        if (File.Exists(path))
-        {
-            var earlier = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
-            var strange = items.Keys.Where(name => earlier["data"]![name] is { } hash && (string?)hash != (string?)mine["data"]![name]).Select(name => $"other pictures of {name}").ToList();
-            if (Backbone.Difference(earlier["model"]!, model) is var (fault, _)) { strange.Add(fault); }
-            if (strange.Count > 0) { throw new RecipeException($"{folder} holds results of {string.Join(" and ", strange)}. Choose another --out, or delete it."); }
-            foreach (var (name, hash) in earlier["data"]!.AsObject().Where(pair => mine["data"]![pair.Key] is null)) { mine["data"]![name] = hash?.DeepClone(); }
-        }
-        WriteJson(path, mine);
-    }
-
-    static string FolderOf(RecipeJob job, ulong seed) => $"{job.Folder}/seed-{seed}";
-
-    /// <summary>Seeds of a row whose results a folder holds.</summary>
-    internal static int SeedsDone(string folder, RecipeJob job, Recipe recipe) => recipe.Seeds.Count(seed => File.Exists(Path.Combine(folder, FolderOf(job, seed), TrainHead.ResultFile)));
-
     // Before anything is extracted.
     static void CheckRoom(RunRequest request, RecipePlan plan)
     {
@@ -132,31 +111,7 @@ public static class RunRecipe
         if (beyond.Count > 0) { throw new RecipeException($"recipe '{plan.Recipe.Name}': {string.Join("; ", beyond)}: expected steps of 0 to {steps - 1}, of this checkpoint's noise schedule"); }
     }
 
-    /// <summary>In what a row differs from the one of its name that a folder holds; empty where it holds none.</summary>
-    internal static IReadOnlyList<string> Differences(string folder, RecipeJob job, Recipe recipe) => Path.Combine(folder, job.Folder, RowFile) is var path && File.Exists(path)
-        ? StoreManifest.Differences(Definition(job, recipe), JsonNode.Parse(File.ReadAllBytes(path))) : [];
-
-    static JsonObject Definition(RecipeJob job, Recipe recipe)
-    {
-        var mine = job.Row.Json.DeepClone().AsObject();
-        mine.Remove("paper");
-        mine["share"] = job.Data.Share;
-        if (job.Row.Training.Subset is TrainSubset.Listed list) { mine["listSha256"] = list.Sha256; }
-        if (job.Row.Choose is not null) { mine["chosenWithSeed"] = recipe.Seeds[0]; }
-        return mine;
-    }
-
-    static void CheckRow(string folder, RecipeJob job, Recipe recipe)
-    {
-        if (Differences(folder, job, recipe) is { Count: > 0 } differences)
-        {
-            throw new RecipeException($"{Path.Combine(folder, job.Folder)} holds this row as it was defined otherwise: {string.Join("; ", differences.Take(4).Select(text => text.Replace(" in the store", " there")))}. Choose another --out, or delete that folder.");
-        }
-        Directory.CreateDirectory(Path.Combine(folder, job.Folder));
-        WriteJson(Path.Combine(folder, job.Folder, RowFile), Definition(job, recipe));
-    }
-
-    static void Write(string folder, Recipe recipe, JsonObject model, RecipePlan plan, JsonArray rows, bool isComplete) => WriteJson(Path.Combine(folder, ResultFile.Name), new JsonObject
+    static void Write(string folder, Recipe recipe, JsonObject model, RecipePlan plan, IReadOnlyList<JsonObject> rows, bool isComplete) => RunFolder.Write(Path.Combine(folder, ResultFile.Name), new JsonObject
     {
         ["format"] = ResultFile.Format,
         ["complete"] = isComplete,
@@ -166,9 +121,13 @@ public static class RunRecipe
         ["protocol"] = "All choices (learning rate, weight decay, epochs, steps, blocks, pools) were made on a validation part or on held-out training pictures; the test pictures were used once for each row and seed, after all choices of that row.",
         ["model"] = model.DeepClone(),
         ["notes"] = new JsonArray([.. Surprises(recipe, plan.Pictures).Select(note => (JsonNode)note)]),
-        ["rows"] = rows.DeepClone(),
+        ["rows"] = new JsonArray([.. Ordered(recipe, rows).Select(row => row.DeepClone())]),
         ["definition"] = recipe.Json.DeepClone(),
     });
+
+    // Set by set, as the recipe has them.
+    static IEnumerable<JsonObject> Ordered(Recipe recipe, IReadOnlyList<JsonObject> rows) =>
+        from data in recipe.Data from row in recipe.Rows from one in rows where ((string?)one["name"], (string?)one["data"]) == (row.Name, data.Name) select one;
 
     static Comparison Report(string folder, Recipe recipe)
     {
@@ -183,6 +142,4 @@ public static class RunRecipe
 
     // What rows have chosen, for people.
     static IEnumerable<string> Choices(JsonNode json) => json["rows"]!.AsArray().Where(row => row!["chosen"] is not null).Select(row => $"{(string)row!["name"]!}: {(string)row["chosen"]!["choice"]!}");
-
-    static void WriteJson(string path, JsonNode json) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(json, HeadResult.Json));
 }

@@ -206,6 +206,69 @@ public class RunRecipeTests
     }
 
     [Fact]
+    public void Rows_that_are_not_run_again_stay_in_the_results()
+    {
+        using var folder = new TemporaryFolder();
+        string Row(string name, int pool) => $$$"""{"name": "{{{name}}}", "head": {"kind": "linear", "pool": {{{pool}}}}}""";
+        RunRecipe.Run(Request(folder, Recipe($"{Row("one", 1)}, {Row("two", 2)}")), folder["out"]);
+        var whole = TemporaryFolder.Contents(folder["out"]);
+
+        RunRecipe.Run(Request(folder, Recipe($"{Row("one", 1)}, {Row("two", 2)}")) with { Rows = ["two"] }, folder["out"]);
+        Assert.Equal(whole["results.json"], TemporaryFolder.Contents(folder["out"])["results.json"]);
+        var other = RunRecipe.Run(Request(folder, Recipe($"{Row("one", 4)}, {Row("two", 2)}")) with { Rows = ["two"] }, folder["out"]);
+
+        Assert.Equal("two", Assert.Single(other.Entries).Name);                            // "one" is another row now
+    }
+
+    [Fact]
+    public void Pictures_of_the_same_names_with_other_contents_and_sets_of_other_names_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        var set = TinyNet.Pictures(40, 20);
+        void Save(string at, int shift)
+        {
+            foreach (var (i, item) in set.Items.Index())
+            {
+                var (path, picture) = (folder[$"{at}/{(item.Split == PictureSplit.Test ? "test" : "train")}/{Path.ChangeExtension(item.Path, ".png")}"], ImageDecoder.Decode(set.ReadBytes(i), item.Path));
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                picture.Rgb[^1] += (byte)shift;
+                File.WriteAllBytes(path, PictureEncoder.Png(picture));
+            }
+        }
+        Save("pictures", shift: 0);
+        const string Row = """{"name": "linear", "head": {"kind": "linear", "pool": 1}}""";
+        RunRequest Of(string pictures, params string[] changes) => Request(folder, Recipe(Row, changes)) is var request ? request with { Data = new Dictionary<string, string> { [request.Recipe.Data[0].Name] = folder[pictures] } } : null!;
+        RunRecipe.Run(Of("pictures"), folder["out"]);
+        Save("others/pictures", shift: 1);
+
+        Assert.Contains("have other contents now", Assert.Throws<RecipeException>(() => RunRecipe.Run(Of("others/pictures"), folder["out"])).Message);
+        Assert.Contains("data: \"toys\" there, \"games\" asked for", Assert.Throws<RecipeException>(() => RunRecipe.Run(Of("pictures", "data.0.name=games"), folder["out"])).Message);
+    }
+
+    [Theory]
+    [InlineData("run.json", "{}")]
+    [InlineData("run.json", "null")]
+    [InlineData("rows/chosen/choice.json", "[]")]
+    [InlineData("rows/chosen/choice.json", "{}")]
+    [InlineData("rows/chosen/row.json", "")]
+    [InlineData("rows/chosen/seed-0/result.json", "{}")]
+    [InlineData("rows/chosen/seed-0/result.json", "{\"test\": {}}")]
+    public void A_damaged_file_of_a_run_is_named_with_what_to_do(string file, string text)
+    {
+        using var folder = new TemporaryFolder();
+        const string Row = """{"name": "chosen", "head": {"kind": "linear", "pool": 1}, "choose": {"t": [50, 200]}}""";
+        RunRecipe.Run(Request(folder, Recipe(Row, "seeds=[0]")), folder["out"]);
+        var path = Path.Combine(folder["out"], file);
+        File.WriteAllText(path, text);
+
+        var error = Assert.Throws<RecipeException>(() => RunRecipe.Run(Request(folder, Recipe(Row, "seeds=[0]")), folder["out"]));
+
+        Assert.StartsWith($"{path} is damaged (", error.Message);
+        File.Delete(path);
+        RunRecipe.Run(Request(folder, Recipe(Row, "seeds=[0]")), folder["out"]);
+    }
+
+    [Fact]
     public void Results_of_another_model_or_of_a_row_defined_otherwise_are_not_mixed_in()
     {
         using var folder = new TemporaryFolder();
