@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Diffract.Data;
 using Diffract.Torch;
 
@@ -40,6 +41,23 @@ static class CommonOptions
         if (output is not null && inputs.Any(input => Path.GetFullPath(input) == Path.GetFullPath(output)))
         {
             throw new ArgumentException($"{option} {output} is a file that is read; give another name");
+        }
+    }
+
+    /// <summary>Refuses an output in whose place there is a file of another kind: a result, a head or a picture that a slip of the name would lose.</summary>
+    /// <param name="start">How a file of the kind begins.</param>
+    /// <exception cref="ArgumentException">There is.</exception>
+    public static void RefuseOverOther(string option, string? output, string start)
+    {
+        if (output is null || !File.Exists(output) || new FileInfo(output).Length == 0)
+        {
+            return;
+        }
+        using var file = File.OpenRead(output);
+        var bytes = new byte[start.Length];
+        if (file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length || !bytes.AsSpan().SequenceEqual(Encoding.ASCII.GetBytes(start)))
+        {
+            throw new ArgumentException($"{option} {output}: there is a file of that name, of another kind; give another name, or delete it");
         }
     }
 }

@@ -20,6 +20,8 @@ static class CompareVerb
             var files = arguments.GetValue(results)!;
             CommonOptions.RefuseOver("--markdown", arguments.GetValue(markdown), files);
             CommonOptions.RefuseOver("--html", arguments.GetValue(html), files);
+            CommonOptions.RefuseOverOther("--markdown", arguments.GetValue(markdown), "# Comparison\n");
+            CommonOptions.RefuseOverOther("--html", arguments.GetValue(html), "<!");
             var comparison = Comparison.Of([.. files.SelectMany(ResultFile.Read)]);
             string[] about = [$"Compared: {string.Join(", ", files)}"];
             if (arguments.GetValue(markdown) is { } document) { AtomicFile.Write(document, Encoding.UTF8.GetBytes(comparison.Markdown("Comparison", about))); }

@@ -96,6 +96,7 @@ static class EvaluateVerb
         {
             throw new ArgumentException($"--out {path}: is a folder; name the file of the result, such as {Path.Combine(path, "test.json")}");
         }
+        CommonOptions.RefuseOverOther("--out", path, HeadTest.FileStart);
         OutputFolder.Make(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 

@@ -50,7 +50,7 @@ sealed class FeedbackOptions
     public void CheckRoom(ParseResult arguments, FeatureRequest request, UNetLayout layout, int pictures)
     {
         var room = pictures * request.Names.Sum(name => request.Shape(name, layout).Aggregate(1L, (a, b) => a * b)) * request.StoredAs.Size() / (double)(1 << 30);
-        if (room > arguments.GetValue(Room))
+        if (!(room <= arguments.GetValue(Room)))
         {
             throw new ArgumentException(FormattableString.Invariant($"first-pass maps of {pictures} pictures (blocks {string.Join(", ", request.Blocks)}) would take {room:f1} GiB, more than --keep-limit {arguments.GetValue(Room)}. ")
                 + "Train with --live, which keeps none; or give --store-as fp16, fewer pictures (--per-class, --limit) or a larger limit.");

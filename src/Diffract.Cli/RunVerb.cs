@@ -34,6 +34,7 @@ static class RunVerb
                 Rows = chosen, Limit = arguments.GetValue(limit), KeepLimit = arguments.GetValue(room), Device = Device.Parse(arguments.GetValue(device)!),
                 Extract = new() { BatchSize = arguments.GetValue(batch), Workers = arguments.GetValue(workers) ?? Environment.ProcessorCount, ComparePictures = !arguments.GetValue(trust) },
             };
+            if (request.KeepLimit is { } most && !(most >= 0)) { throw new ArgumentException($"--keep-limit {most}: expected GiB, 0 or more"); }
             var folder = arguments.GetValue(output) ?? read.Name;
             if (arguments.GetValue(dry))
             {
@@ -64,7 +65,10 @@ static class RunVerb
             {
                 throw new ArgumentException($"{option.Name} {text}: expected NAME=DIR with one of {string.Join(", ", recipe.Data.Select(one => $"'{one.Name}'"))}");
             }
-            named[data?.Name ?? recipe.Data[0].Name] = data is null ? text : text[(data.Name.Length + 1)..];
+            if (!named.TryAdd(data?.Name ?? recipe.Data[0].Name, data is null ? text : text[(data.Name.Length + 1)..]))
+            {
+                throw new ArgumentException($"{option.Name} {text}: '{data?.Name ?? recipe.Data[0].Name}' is given twice");
+            }
         }
         return named;
     }

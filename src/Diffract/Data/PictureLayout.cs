@@ -1,6 +1,6 @@
 namespace Diffract.Data;
 
-/// <summary>What the folders of a set mean: the parent folder of a picture is its class, folders named train, val, validation and test at the top are splits.</summary>
+/// <summary>What the folders of a set mean: the parent folder of a picture is its class, folders named train (training), val (valid, validation) and test (testing) at the top are splits.</summary>
 static class PictureLayout
 {
     static readonly string[] Read = [".jpg", ".jpeg", ".png", ".webp"];
@@ -33,6 +33,7 @@ static class PictureLayout
 
         var kept = new List<int>();
         var found = new List<(string? Class, PictureSplit Split)>();
+        var above = new Dictionary<(string Class, PictureSplit Split), SortedSet<string>>();   // folders that hold a class
         var outside = new SortedDictionary<string, int>(StringComparer.Ordinal);
         for (int i = 0; i < paths.Count; i++)
         {
@@ -46,10 +47,20 @@ static class PictureLayout
             }
             kept.Add(i);
             string? label = folders.Length > (inSplit ? 1 : 0) ? folders[^1] : null;
+            if (label is not null)
+            {
+                var key = (label, inSplit ? splits[folders[0]] : PictureSplit.None);
+                if (!above.TryGetValue(key, out var own)) { above[key] = own = new(StringComparer.Ordinal); }
+                own.Add(string.Join('/', folders));
+            }
             found.Add((label, inSplit ? splits[folders[0]] : splits.Count > 0 ? PictureSplit.Train : PictureSplit.None));
         }
         warnings.AddRange(outside.Select(entry => $"{set}: {entry.Value} pictures in {entry.Key} are in none of the splits and are left out"));
 
+        if (above.Where(entry => entry.Value.Count > 1).OrderBy(entry => entry.Key.Class, StringComparer.Ordinal).ToList() is [var (first, several), ..] joined)
+        {
+            warnings.Add($"{set}: a picture's class is the folder that it lies in: {joined.Count} classes lie in several folders each, such as '{first.Class}' in {string.Join(" and ", several.Take(2))}{(several.Count > 2 ? " ..." : "")}");
+        }
         string[] classes = [.. found.Where(item => item.Class is not null).Select(item => item.Class!).Distinct().Order(StringComparer.Ordinal)];
         int unlabelled = found.Count(item => item.Class is null);
         if (classes.Length > 0 && unlabelled > 0) { warnings.Add($"{set}: {unlabelled} pictures lie beside the class folders; they have no label"); }
@@ -82,9 +93,9 @@ static class PictureLayout
     /// <summary>The split that a folder's name means; None for other names.</summary>
     public static PictureSplit SplitOf(string folder) => folder.ToLowerInvariant() switch
     {
-        "train" => PictureSplit.Train,
-        "val" or "validation" => PictureSplit.Validation,
-        "test" => PictureSplit.Test,
+        "train" or "training" => PictureSplit.Train,
+        "val" or "valid" or "validation" => PictureSplit.Validation,
+        "test" or "testing" => PictureSplit.Test,
         _ => PictureSplit.None,
     };
 

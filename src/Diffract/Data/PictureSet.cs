@@ -77,6 +77,7 @@ public sealed class PictureSet
         var start = new byte[4096];
         try
         {
+            if (new FileInfo(path).Length == 0) { throw new PictureException($"{path}: the file is empty, or is a pipe or device; give a folder, an archive or a list"); } // they would be waited for
             using var file = File.OpenRead(path);
             start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
         }
@@ -87,7 +88,7 @@ public sealed class PictureSet
     }
 
     /// <summary>The pictures of some classes, which keep their order; pictures without label are left out.</summary>
-    /// <param name="names">Names of classes, or lines that begin with one and a space.</param>
+    /// <param name="names">Names of classes, or lines that begin with a synset and a space.</param>
     /// <exception cref="PictureException">The set has no class of that name.</exception>
     public PictureSet OfClasses(IReadOnlyList<string> names)
     {
@@ -108,7 +109,7 @@ public sealed class PictureSet
             Expected = classes.Length == ClassNames.Count ? Expected : Layout == "imagenet" ? ImageNetLayout.Expected(kept) : null,
         };
 
-        int Find(string name) => index.TryGetValue(name, out int label) || index.TryGetValue(name.Split(' ')[0], out label) ? label : -1;
+        int Find(string name) => index.TryGetValue(name, out int label) || (name.Split(' ')[0] is var first && ImageNetLayout.IsSynset(first) && index.TryGetValue(first, out label)) ? label : -1;
     }
 
     /// <summary>The same pictures with other classes.</summary>

@@ -86,7 +86,7 @@ public sealed record Knn
     public void Search(FeatureRows train, FeatureRows test, Action<Neighbours> found, CancellationToken cancel = default)
     {
         if (K.Count == 0 || K.Any(k => k < 1)) { throw new ArgumentException($"k = [{string.Join(", ", K)}]: expected numbers of 1 or more"); }
-        if (!(Temperature >= LowestTemperature)) { throw new ArgumentException($"temperature {Temperature}: expected {LowestTemperature} or more"); }
+        if (!(Temperature >= LowestTemperature && double.IsFinite(Temperature))) { throw new ArgumentException($"temperature {Temperature}: expected {LowestTemperature} or more, and finite"); }
         if (train.Width != test.Width || train.Count == 0) { throw new ArgumentException($"train ({train.Count}, {train.Width}), test ({test.Count}, {test.Width}): expected (N, D) and (M, D) with the same D and N > 0"); }
         using var scope = new TensorScope();
         using var noGradients = GradMode.Off();

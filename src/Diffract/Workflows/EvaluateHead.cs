@@ -22,6 +22,9 @@ public sealed record Prediction(string Picture, IReadOnlyList<float> Probabiliti
 /// <param name="Features">How the store, or what was computed in its place, was made.</param> <param name="Outcomes">Of each picture.</param>
 public sealed record HeadTest(HeadConfig Head, Score Score, int AveragedLooks, string TestSha256, JsonObject Features, PictureOutcomes Outcomes)
 {
+    /// <summary>How a file of it begins.</summary>
+    public static readonly string FileStart = $"{{{Environment.NewLine}  \"head\": {{";
+
     /// <summary>Pictures that the head was trained on; null where that is not known: see <see cref="TrainedHead.TrainedOn"/>.</summary>
     public TestOverlap? TestInTraining { get; init; }
 

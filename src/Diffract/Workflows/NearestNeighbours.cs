@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Diffract.Data;
 using Diffract.Features;
 using Diffract.Metrics;
@@ -56,6 +58,7 @@ public static class NearestNeighbours
         {
             _ = store.Shape(name);                                                         // refused before anything is computed
         }
+        if (folder is not null) { CheckFolder(folder, store); }
         using var claim = folder is null ? null : OutputFolder.Claim(folder);
         var meter = new ProgressMeter("knn", "pictures", 0, (long)names.Length * test.Length, report);
         List<NeighboursCell> cells = [];
@@ -75,6 +78,27 @@ public static class NearestNeighbours
             result.Write(Path.Combine(folder, TrainHead.ResultFile));
         }
         return result;
+    }
+
+    // Results of something else are not written over; those of the same features are what this makes.
+    static void CheckFolder(string folder, FeatureStore store)
+    {
+        var file = Path.Combine(folder, TrainHead.ResultFile);
+        var what = File.Exists(Path.Combine(folder, StoreManifest.File)) ? "is a feature store" : !File.Exists(file) || IsOfSame(file, store) ? null : $"holds another result, {TrainHead.ResultFile}";
+        if (what is not null) { throw new FeatureStoreException($"{folder} {what}. Choose another --out."); }
+    }
+
+    static bool IsOfSame(string file, FeatureStore store)
+    {
+        try
+        {
+            var (there, here) = (JsonNode.Parse(File.ReadAllBytes(file)), store.Manifest.How);
+            return (string?)there?["kind"] == "knn" && new[] { "model", "data" }.All(part => JsonNode.DeepEquals(there["features"]?[part], here[part]));
+        }
+        catch (Exception cause) when (cause is JsonException or InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Rows that are known and rows that are asked for.</summary>

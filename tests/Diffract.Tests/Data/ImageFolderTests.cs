@@ -86,6 +86,34 @@ public class ImageFolderTests
     }
 
     [Fact]
+    public void Folders_that_link_to_one_another_end_with_an_error()
+    {
+        string[] names = [.. Enumerable.Range(0, 9).Select(i => $"c{i}")];
+        using var tree = new PictureTree([.. names.Select(name => $"{name}/1.jpg")]);
+        foreach (var (name, other) in from name in names from other in names where name != other select (name, other)) { Directory.CreateSymbolicLink(Path.Combine(tree.Root, name, "to-" + other), Path.Combine(tree.Root, other)); }
+        Assert.Contains("links to folders lead through one another more than 3 deep", Assert.Throws<PictureException>(() => PictureSet.Open(tree.Root)).Message);
+    }
+
+    [Theory]
+    [InlineData("training/cat/1.jpg", "testing/cat/2.jpg", 1, 0, 1)]
+    [InlineData("train/cat/1.jpg", "valid/cat/2.jpg", 1, 1, 0)]
+    public void Other_words_for_splits_are_known(string first, string second, int train, int validation, int test)
+    {
+        using var tree = new PictureTree(first, second);
+        var splits = PictureSet.Open(tree.Root).Items.Select(item => item.Split).ToList();
+        Assert.Equal((train, validation, test), (splits.Count(split => split == PictureSplit.Train), splits.Count(split => split == PictureSplit.Validation), splits.Count(split => split == PictureSplit.Test)));
+    }
+
+    [Fact]
+    public void A_class_that_lies_in_several_folders_is_named()
+    {
+        using var tree = new PictureTree("train/cat/batch1/1.jpg", "train/dog/batch1/2.jpg", "test/cat/3.jpg");
+        Assert.Contains(PictureSet.Open(tree.Root).Warnings, warning => warning.EndsWith("1 classes lie in several folders each, such as 'batch1' in train/cat/batch1 and train/dog/batch1"));
+        using var plain = new PictureTree("train/cat/1.jpg", "train/dog/2.jpg", "test/cat/3.jpg");
+        Assert.Empty(PictureSet.Open(plain.Root).Warnings);
+    }
+
+    [Fact]
     public void What_is_missing_is_named()
     {
         using var tree = new PictureTree("cat/1.gif");

@@ -102,6 +102,25 @@ public class TarPicturesTests
         Assert.Equal([tar], Directory.GetFileSystemEntries(place.Root));
     }
 
+    // As GNU tar marks them in pax headers; and notes of file systems, which folders pass over, too.
+    [Fact]
+    public void Sparse_entries_and_names_with_a_dot_in_front_are_left_out()
+    {
+        using var place = new PictureTree();
+        string tar = Path.Combine(place.Root, "odd.tar");
+        using (var writer = new TarWriter(File.Create(tar), TarEntryFormat.Pax))
+        {
+            void Add(string name, Dictionary<string, string> records) => writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name, records) { DataStream = new MemoryStream(PictureTree.Jpeg) });
+            Add("cat/1.jpg", []);
+            Add("GNUSparseFile.88/2.jpg", new() { ["GNU.sparse.major"] = "1", ["GNU.sparse.name"] = "cat/2.jpg" });
+            Add("cat/.thumbs/3.jpg", []);
+            Add(".cache/4.jpg", []);
+        }
+        var set = TarPictures.Read(tar);
+        Assert.Equal("cat/1.jpg", Assert.Single(set.Items).Path);
+        Assert.Equal(["odd.tar: 1 sparse entries are left out; pack them without --sparse"], set.Warnings);
+    }
+
     [Fact]
     public void Truncated_archive_is_refused()
     {

@@ -5,7 +5,7 @@ namespace Diffract.Data;
 /// <summary>Files below a folder. Links are followed; names that begin with a dot are passed over.</summary>
 sealed class FolderFiles : SetFiles
 {
-    const int MostDepth = 32;
+    const int MostDepth = 32, MostLinks = 3;
 
     readonly string _root;
     readonly string? _cacheFolder;
@@ -29,7 +29,7 @@ sealed class FolderFiles : SetFiles
     {
         var info = new DirectoryInfo(Path.Combine(_root, folder));
         var paths = new List<string>();
-        return info.Exists ? Guarded(() => Walk(info, folder.Length > 0 ? folder + "/" : "", [], paths)) : paths;
+        return info.Exists ? Guarded(() => Walk(info, folder.Length > 0 ? folder + "/" : "", [], links: 0, paths)) : paths;
     }
 
     public override SetFiles Below(string folder) => new FolderFiles(Path.Combine(_root, folder), _cacheFolder);
@@ -82,8 +82,10 @@ sealed class FolderFiles : SetFiles
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or NotSupportedException) { throw Unreadable(path, cause); }
     }
 
-    static List<string> Walk(DirectoryInfo folder, string prefix, List<string> above, List<string> paths)
+    // Folders that link to one another would multiply without end.
+    static List<string> Walk(DirectoryInfo folder, string prefix, List<string> above, int links, List<string> paths)
     {
+        if (links > MostLinks) { throw new IOException($"links to folders lead through one another more than {MostLinks} deep at {prefix}; put folders in their place"); }
         string real = folder.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? folder.FullName;
         if (above.Contains(real)) { return paths; }                                    // a link to a folder above: a circle
         if (above.Count >= MostDepth) { throw new IOException($"folders are nested more than {MostDepth} deep at {prefix}"); }
@@ -91,7 +93,7 @@ sealed class FolderFiles : SetFiles
         foreach (var entry in new DirectoryInfo(real).EnumerateFileSystemInfos())
         {
             if (entry.Name.StartsWith('.')) { continue; }
-            if (entry is DirectoryInfo below) { Walk(below, prefix + entry.Name + "/", above, paths); }
+            if (entry is DirectoryInfo below) { Walk(below, prefix + entry.Name + "/", above, links + (below.LinkTarget is null ? 0 : 1), paths); }
             else { paths.Add(prefix + entry.Name); }
         }
         above.RemoveAt(above.Count - 1);

@@ -92,11 +92,13 @@ sealed class TarFiles : SetFiles
             string[] parts = [.. entry.Split('/').Where((part, i) => part != "." && (part != "" || i == 0))];
             string path = string.Join('/', parts);
             if (path.EndsWith('/') || path.Length == 0) { continue; }                  // a folder, as the oldest archives note it
+            if (parts.Any(part => part.StartsWith('.') && part != "..")) { continue; }  // as in folders
             if (!StaysInside(path)) { outside += PictureLayout.IsPicture(path) ? 1 : 0; }
             else { places[path] = (offset, size); }                                    // a later entry replaces an earlier one, as in extraction
         }
         List<string> warnings = [];
         if (index.Links > 0) { warnings.Add($"{name}: {index.Links} links are left out"); }
+        if (index.Sparse > 0) { warnings.Add($"{name}: {index.Sparse} sparse entries are left out; pack them without --sparse"); }
         if (outside > 0) { warnings.Add($"{name}: {outside} pictures whose names lead out of the archive are left out"); }
         if (!index.HasEnd) { warnings.Add($"{name}: the archive has no end mark; it may be truncated"); }
         return new TarFiles(name, archive, places, FoldersOf(places.Keys), "", warnings);

@@ -24,6 +24,9 @@ sealed class TarIndex
     /// <summary>Symbolic and hard links, which are not followed.</summary>
     public int Links { get; private set; }
 
+    /// <summary>Entries without their holes (GNU sparse files), which are not read.</summary>
+    public int Sparse { get; private set; }
+
     /// <summary>False where the archive stops without the empty block that ends it.</summary>
     public bool HasEnd { get; private set; }
 
@@ -40,6 +43,7 @@ sealed class TarIndex
         Span<byte> header = stackalloc byte[Block];
         string? longName = null;
         long? longSize = null;
+        bool sparse = false;
         for (long at = 0; at < _length;)
         {
             if (!Fill(header, at)) { throw Damage(at, "the archive ends within a header"); }
@@ -60,14 +64,15 @@ sealed class TarIndex
                     longName = Text(Extension(data, size));
                     break;
                 case 'x':
-                    ReadPax(Extension(data, size), at, ref longName, ref longSize);
+                    ReadPax(Extension(data, size), at, ref longName, ref longSize, ref sparse);
                     break;
                 case 'K' or 'g':
                     break;
                 default:
-                    if (type is '0' or '\0' or '7') { Files.Add((longName ?? Name(header), data, size)); }
+                    if (type == 'S' || sparse) { Sparse++; }
+                    else if (type is '0' or '\0' or '7') { Files.Add((longName ?? Name(header), data, size)); }
                     if (type is '1' or '2') { Links++; }
-                    (longName, longSize) = (null, null);
+                    (longName, longSize, sparse) = (null, null, false);
                     break;
             }
             at = data + (size + Block - 1) / Block * Block;
@@ -82,7 +87,7 @@ sealed class TarIndex
     }
 
     // Records "LENGTH KEY=VALUE\n", where LENGTH counts the whole record.
-    static void ReadPax(ReadOnlySpan<byte> records, long at, ref string? name, ref long? size)
+    static void ReadPax(ReadOnlySpan<byte> records, long at, ref string? name, ref long? size, ref bool sparse)
     {
         while (!records.IsEmpty)
         {
@@ -91,6 +96,7 @@ sealed class TarIndex
                 throw Damage(at, "an extended header is malformed");
             }
             var record = records[(digits + 1)..length].TrimEnd((byte)'\n');
+            sparse |= record.StartsWith("GNU.sparse."u8);
             if (record.StartsWith("path="u8)) { name = Text(record[5..]); }
             if (record.StartsWith("size="u8))
             {

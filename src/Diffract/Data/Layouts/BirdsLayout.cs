@@ -24,7 +24,13 @@ static class BirdsLayout
         string[] numbers = [.. classes.Keys.Where(number => !onlyUsed || used.Contains(number)).OrderBy(Number)];
         var index = numbers.Select((number, i) => (number, i)).ToDictionary(pair => pair.number, pair => pair.i);
         var pictures = new ListedPictures(files, layout, [.. numbers.Select(number => classes[number])]);
-        foreach (var (key, path) in files.Pairs(Paths))
+        var paths = files.Pairs(Paths);
+        foreach (var (list, others) in new[] { (Labels, labels), (Parts, parts) })
+        {
+            string[] unknown = [.. others.Keys.Where(key => !paths.ContainsKey(key))];
+            if (unknown.Length > 0) { throw new PictureException($"{files.Name}/{Paths}: there is no line for {unknown.Length} pictures of {list}, such as {unknown[0]}; the list is cut off or of another version"); }
+        }
+        foreach (var (key, path) in paths)
         {
             string number = Of(labels, Labels, key, path), part = Of(parts, Parts, key, path);
             int label = index.TryGetValue(number, out int found) ? found : throw new PictureException($"{files.Name}/{Labels}: picture {key} is of class '{number}', which is not in {Classes}");

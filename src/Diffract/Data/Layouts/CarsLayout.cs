@@ -12,7 +12,7 @@ static class CarsLayout
 
     public static PictureSet Read(SetFiles files)
     {
-        bool one = Find(files, Train) is null;
+        bool one = Find(files, Train) is null || (Find(files, Both) is not null && files.Folders("").Contains("car_ims") && !files.Folders("").Contains("cars_train")); // the later release, with the devkit of the first beside it
         var classes = Open(files, one ? Both : Meta).Texts("class_names");
         var pictures = new ListedPictures(files, "cars", classes) { LabelList = one ? null : Test };
         if (one) { AddBoth(); }

@@ -42,18 +42,21 @@ static class CsvLayout
         {
             var part = split < 0 ? PictureSplit.None : SplitOf(values[split], $"{files.Name}/{list}, line {number}");
             splits.Add(part);
-            pictures.Add(values[path].Replace('\\', '/'), values[label].Length > 0 ? index[values[label]] : -1, part);
+            pictures.Add(Relative(values[path], $"{files.Name}/{list}, line {number}"), values[label].Length > 0 ? index[values[label]] : -1, part);
         }
         return pictures.ToSet(null, [.. splits]);
     }
 
-    static PictureSplit SplitOf(string text, string where) => text.ToLowerInvariant() switch
+    static PictureSplit SplitOf(string text, string where) => PictureLayout.SplitOf(text) is not PictureSplit.None and var split ? split
+        : throw new PictureException($"{where}: split '{text}'; expected train, val or test");
+
+    // One spelling of each path, so that a picture that is listed twice is seen to be.
+    static string Relative(string path, string where)
     {
-        "train" => PictureSplit.Train,
-        "val" or "validation" => PictureSplit.Validation,
-        "test" => PictureSplit.Test,
-        _ => throw new PictureException($"{where}: split '{text}'; expected train, val or test"),
-    };
+        string[] parts = [.. path.Replace('\\', '/').Split('/')];
+        return parts[0].Length > 0 && !parts.Contains("..") ? string.Join('/', parts.Where(part => part is not ("" or ".")))
+            : throw new PictureException($"{where}: path '{path}' leads out of the list's folder; put the list above the pictures, and write paths relative to it");
+    }
 
     // Numbers in their own order, so that class 10 comes after 9; names ordinally.
     static IEnumerable<string> Ordered(IEnumerable<string> labels)

@@ -41,9 +41,13 @@ static class IdxLayout
 
         int classes = items.Max(item => item.Class) + 1;
         bool garments = fashion ?? IsEven(items, classes);
+        if (garments && fashion is null) { warnings.Add($"{files.Name}: taken for Fashion-MNIST, since its ten classes are of one size; --layout mnist says otherwise"); }
+        int[] empty = [.. Enumerable.Range(0, classes).Except(items.Select(item => item.Class).Distinct())];
+        if (empty.Length > 0) { warnings.Add($"{files.Name}: labels run to {classes - 1}, and {empty.Length} of the {classes} classes have no pictures: {string.Join(", ", empty.Take(3))}{(empty.Length > 3 ? " ..." : "")}"); }
         string[] names = garments && classes <= Garments.Length ? Garments : [.. Enumerable.Range(0, classes).Select(label => label.ToString(CultureInfo.InvariantCulture))];
         return new PictureSet(files.Name, names, items, [.. files.Warnings, .. warnings], i => places[i].File.Picture(places[i].Index))
         {
+            Declared = [.. Parts.Select(part => new DeclaredSplit(part.Split, $"the {part.Split.ToString().ToLowerInvariant()} part ({Images(part.Part)})", $"Put its files there, whole{(part.Split == PictureSplit.Test ? ", or give other test pictures (--test DIR)" : "")}."))],
             Layout = garments ? "fashion-mnist" : classes == Garments.Length ? "mnist" : "idx",
             Expected = garments ? ExpectedCounts.FashionMnist : classes == Garments.Length ? ExpectedCounts.Mnist : null,
         };

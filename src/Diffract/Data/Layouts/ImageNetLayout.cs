@@ -73,16 +73,20 @@ static class ImageNetLayout
         int[] flat = [.. Enumerable.Range(0, found.Count).Where(i => found[i].Synset is null)];
         if (flat.Length == 0) { return; }
         var labels = ImageNetLabels.Find(files);
-        int unlabelled = 0;
+        var (unlabelled, unnamed) = (0, new List<string>());
         foreach (int i in flat)
         {
             var (path, _, split) = found[i];
             string name = Path.GetFileNameWithoutExtension(path);
             if (split == PictureSplit.Validation && labels is not null && labels.TryGetValue(name, out var synset)) { found[i] = (path, synset, split); }
-            else { unlabelled++; }
+            else
+            {
+                unlabelled++;
+                if (split == PictureSplit.Validation && labels is not null) { unnamed.Add(path); }
+            }
         }
+        if (unnamed.Count > 0) { throw new PictureException($"{files.Name}: the list of validation labels does not name {unnamed.Count} of the validation pictures, such as {unnamed.Min(StringComparer.Ordinal)}; it is cut off or of another version. Fetch it anew, or take those pictures away."); }
         if (unlabelled == 0) { return; }
-        string why = labels is null ? $"for those of {root}val/ put one of these beside it: {ImageNetLabels.Needs}" : "the list of validation labels does not name them";
-        warnings.Add($"{files.Name}: {unlabelled} pictures have no label; {why}");
+        warnings.Add($"{files.Name}: {unlabelled} pictures have no label{(labels is null ? $"; for those of {root}val/ put one of these beside it: {ImageNetLabels.Needs}" : "")}");
     }
 }

@@ -26,7 +26,7 @@ sealed class ListedPictures(SetFiles files, string layout, IReadOnlyList<string>
     public void Warn(string text) => _warnings.Add($"{files.Name}: {text}");
 
     /// <param name="splits">That the data set has.</param>
-    /// <exception cref="PictureException">None of the pictures is there.</exception>
+    /// <exception cref="PictureException">None of the pictures is there, or the lists contradict each other.</exception>
     public PictureSet ToSet(ExpectedCounts? expected, params PictureSplit[] splits)
     {
         if (_items.Count == 0)
@@ -36,7 +36,7 @@ sealed class ListedPictures(SetFiles files, string layout, IReadOnlyList<string>
         }
         if (_missing.Count > 0) { Warn($"{_missing.Count} listed pictures are missing: {Some([.. _missing.Select(item => item.Path)])}"); }
         if (_twice.Count > 0) { Warn($"{_twice.Count} pictures are listed twice and taken once: {Some(_twice)}"); }
-        if (_contradicting.Count > 0) { Warn($"{_contradicting.Count} pictures are listed twice, with another class or split the second time, and taken as listed first: {Some(_contradicting)}"); }
+        if (_contradicting.Count > 0) { throw new PictureException($"{files.Name}: {_contradicting.Count} pictures are listed twice, with another class or split the second time: {Some(_contradicting)}. Correct the lists, or take them from the authors anew."); }
         foreach (var split in splits.Where(split => !_items.Exists(item => item.Split == split))) { Warn($"there are no {split.ToString().ToLowerInvariant()} pictures"); }
         var full = _items.Select(item => item.Class).ToHashSet();
         string[] names = Distinct(), empty = [.. names.Where((_, label) => !full.Contains(label))];

@@ -28,14 +28,14 @@ sealed class MatFile
     {
         var mat = new MatFile(name);
         try { mat.Read(file); }
-        catch (InvalidDataException damage) { throw new PictureException($"{name}: {damage.Message}", damage); }
+        catch (InvalidDataException damage) { throw new PictureException($"{name}: {damage.Message}. Fetch the file anew from the set's authors.", damage); }
         return mat;
     }
 
     /// <exception cref="PictureException">There is no such variable, or it is of another kind.</exception>
     public T Get<T>(string variable) where T : MatArray => _variables.TryGetValue(variable, out var array)
         ? array as T ?? throw new PictureException($"{_name}: '{variable}' is {array}, which is not what this data set has there")
-        : throw new PictureException($"{_name}: there is no variable '{variable}'; it holds {(_variables.Count > 0 ? string.Join(", ", _variables.Keys.Order(StringComparer.Ordinal).Take(8)) : "none")}");
+        : throw new PictureException($"{_name}: there is no variable '{variable}'; it holds {(_variables.Count > 0 ? string.Join(", ", _variables.Keys.Order(StringComparer.Ordinal).Take(8)) : "none: the file is cut off")}. Fetch it anew from the set's authors.");
 
     /// <summary>The variable's numbers, which must be whole.</summary>
     /// <exception cref="PictureException">There is no such variable, or it is of another kind.</exception>
@@ -81,7 +81,7 @@ sealed class MatFile
     {
         if (file.StartsWith(Hdf) || file.StartsWith("MATLAB 7.3"u8) || (file.Length > HdfBlock && file[HdfBlock..].StartsWith(Hdf)))
         {
-            throw new InvalidDataException("a MATLAB 7.3 file (HDF5), which is not read; open it in MATLAB or Octave and save it with -v7");
+            throw new PictureException($"{_name}: a MATLAB 7.3 file (HDF5), which is not read; open it in MATLAB or Octave and save it with -v7");
         }
         if (file.Length < HeaderBytes) { throw new InvalidDataException($"not a MATLAB file, or cut off: it has {file.Length} bytes, its header alone should have {HeaderBytes}"); }
         bool bigEndian = file.Slice(126, 2).SequenceEqual("MI"u8);

@@ -51,10 +51,10 @@ public class FaultySetTests
     {
         using var tree = PublishedSets.Cub();
         using var other = new PictureTree("secret.jpg");
-        tree.Text("CUB_200_2011/images.txt", $"1 ../../../{Path.GetFileName(other.Root)}/secret.jpg", "2 001.Black_footed_Albatross/a_47.jpg");
+        tree.Text("CUB_200_2011/images.txt", $"1 ../../../{Path.GetFileName(other.Root)}/secret.jpg", "2 001.Black_footed_Albatross/a_47.jpg", "3 002.Laysan_Albatross/b_1.jpg", "4 002.Laysan_Albatross/b_2.jpg");
         Assert.Contains("1 listed pictures are missing: images/../", PictureSet.Open(tree.Root).Warnings[0]);
         tree.Text("labels.txt", "path,label", $"{other.Root}/secret.jpg,a");
-        Assert.Contains("none of the 1 pictures", Assert.Throws<PictureException>(() => PictureSet.Open(Path.Combine(tree.Root, "labels.txt"))).Message);
+        Assert.Contains("leads out of the list's folder", Assert.Throws<PictureException>(() => PictureSet.Open(Path.Combine(tree.Root, "labels.txt"))).Message);
     }
 
     [Fact]
@@ -81,13 +81,62 @@ public class FaultySetTests
     }
 
     [Fact]
-    public void A_picture_in_two_splits_is_named()
+    public void A_picture_that_is_listed_twice_is_named_and_refused_where_the_lists_contradict_each_other()
     {
         using var tree = PublishedSets.Flowers();
-        tree.Write("setid.mat", new MatWriter().Row("trnid", 4, 1, 4).Row("valid", 2, 3).Row("tstid", 5, 1).ToArray());
-        var warnings = PictureSet.Open(tree.Root).Warnings;
-        Assert.Contains(warnings, warning => warning.EndsWith(": 1 pictures are listed twice and taken once: jpg/image_00004.jpg"));
-        Assert.Contains(warnings, warning => warning.Contains("with another class or split the second time, and taken as listed first: jpg/image_00001.jpg"));
+        tree.Write("setid.mat", new MatWriter().Row("trnid", 4, 1, 4).Row("valid", 2, 3).Row("tstid", 5, 6).ToArray());
+        Assert.Contains(PictureSet.Open(tree.Root).Warnings, warning => warning.EndsWith(": 1 pictures are listed twice and taken once: jpg/image_00004.jpg"));
+        tree.Write("setid.mat", new MatWriter().Row("trnid", 4, 1).Row("valid", 2, 3).Row("tstid", 5, 1).ToArray());
+        Assert.Contains("with another class or split the second time: jpg/image_00001.jpg", Error(tree));
+        tree.Text("list.csv", "path,label,split", "jpg/image_00001.jpg,cat,train", "./jpg//image_00001.jpg,dog,train");
+        Assert.Contains("with another class or split the second time: jpg/image_00001.jpg", Assert.Throws<PictureException>(() => PictureSet.Open(Path.Combine(tree.Root, "list.csv"))).Message);
+    }
+
+    [Fact]
+    public void Lists_that_are_cut_off_are_refused()
+    {
+        Refused(PublishedSets.Cub, "CUB_200_2011/images.txt", ["1 001.Black_footed_Albatross/a_46.jpg", "2 001.Black_footed_Albatross/a_47.jpg"], "images.txt: there is no line for 2 pictures of image_class_labels.txt, such as 3");
+        Refused(() => PublishedSets.ImageNet("kit"), "ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt", ["490", "1"], "does not name 1 of the validation pictures, such as ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_00000003.JPEG");
+    }
+
+    // Training pictures in the place of an official test part would give a figure of something else.
+    [Fact]
+    public void A_test_part_that_an_archive_lacks_is_not_made_of_training_pictures()
+    {
+        using var cifar = PublishedSets.Cifar();
+        File.Delete(Path.Combine(cifar.Root, "cifar-10-batches-bin/test_batch.bin"));
+        Assert.Contains("the test part (test_batch.bin) has no pictures", Assert.Throws<PictureException>(() => Splits.Resolve(PictureSet.Open(cifar.Root))).Message);
+        using var idx = PublishedSets.Idx([1, 2], [], zipped: true);
+        Assert.Contains("the test part (t10k-images-idx3-ubyte) has no pictures", Assert.Throws<PictureException>(() => Splits.Resolve(PictureSet.Open(idx.Root))).Message);
+    }
+
+    [Fact]
+    public void Labels_that_leave_classes_out_and_a_guess_are_named()
+    {
+        using var gap = PublishedSets.Idx([1, 255], [1], zipped: false);
+        Assert.Contains(PictureSet.Open(gap.Root).Warnings, warning => warning.EndsWith("labels run to 255, and 254 of the 256 classes have no pictures: 0, 2, 3 ..."));
+        using var even = PublishedSets.Idx([.. Enumerable.Range(0, 10).Select(i => (byte)i)], [1], zipped: false);
+        Assert.Contains(PictureSet.Open(even.Root).Warnings, warning => warning.Contains("taken for Fashion-MNIST"));
+        Assert.DoesNotContain(PictureSet.Open(even.Root, new() { Layout = "mnist" }).Warnings, warning => warning.Contains("taken for"));
+    }
+
+    [Fact]
+    public void The_later_release_of_Cars_is_read_though_the_devkit_of_the_first_lies_beside_it()
+    {
+        using var tree = PublishedSets.CarsInOne();
+        using var first = PublishedSets.Cars();
+        foreach (string name in new[] { "cars_meta.mat", "cars_train_annos.mat", "cars_test_annos.mat" }) { tree.Write("devkit/" + name, File.ReadAllBytes(Path.Combine(first.Root, "devkit", name))); }
+        Assert.Equal(["car_ims/000001.jpg", "car_ims/000002.jpg"], PictureSet.Open(tree.Root).Items.Select(item => item.Path));
+    }
+
+    [Fact]
+    public void A_class_is_chosen_by_its_whole_name_or_a_synset()
+    {
+        using var birds = PublishedSets.NABirds();
+        Assert.Equal(["Oak Titmouse"], PictureSet.Open(birds.Root, new() { Classes = ["Oak Titmouse"] }).ClassNames);
+        using var tree = new PictureTree("American/1.jpg", "n01440764/2.jpg");
+        Assert.Contains("'American Robin'", Assert.Throws<PictureException>(() => PictureSet.Open(tree.Root, new() { Classes = ["American Robin"] })).Message);
+        Assert.Equal(["n01440764"], PictureSet.Open(tree.Root, new() { Classes = ["n01440764 tench"] }).ClassNames);
     }
 
     [Fact]
