@@ -25,22 +25,24 @@ sealed class FeedbackOptions
 
     public IEnumerable<Option> All => [.. OfHead, Recompute, Room];
 
-    /// <param name="reader">The head on the second pass's maps, or a whole head with feedback.</param> <param name="read">Blocks that it reads.</param> <param name="blocks">The option that names them.</param>
+    /// <param name="reader">The head on the second pass's maps, or a whole head with feedback.</param> <param name="read">Blocks that it reads.</param>
     /// <param name="pairs">Instead of --feedback; null: as that says.</param>
-    public FeedbackHeadConfig Head(ParseResult arguments, UNetLayout layout, HeadConfig reader, int[] read, Option blocks, int? label, IReadOnlyList<FeedbackPair>? pairs = null)
+    public FeedbackHeadConfig Head(ParseResult arguments, UNetLayout layout, HeadConfig reader, int[] read, int? label, IReadOnlyList<FeedbackPair>? pairs = null) => reader as FeedbackHeadConfig ?? new()
     {
-        if (reader is FeedbackHeadConfig whole)
+        Net = layout.Config, Reader = reader, ReadBlocks = read, Class = label,
+        FirstReadBlocks = arguments.GetValue(FirstBlocks) is { } list ? FeatureOptions.Numbers(FirstBlocks.Name, list, ascending: false) : [],
+        Feedback = (pairs is null ? FeedbackConfig.Of(FeedbackStrategy.Parse(arguments.GetValue(Feedback)!), layout) : new() { Pairs = pairs, Strategy = string.Join(',', pairs) })
+            with { Layers = FeedbackConfig.ParsePlainLayers(arguments.GetValue(Layers)!) },
+    };
+
+    /// <summary>What describes feedback or blocks beside a file that describes them, too, is refused.</summary>
+    /// <param name="blocks">The option that names the blocks of the second pass.</param>
+    public void RefuseBeside(ParseResult arguments, HeadConfig reader, Option blocks)
+    {
+        if (reader is FeedbackHeadConfig whole && OfHead.Append(blocks).FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } stray)
         {
-            return OfHead.Append(blocks).FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is not { } stray ? whole
-                : throw new ArgumentException($"{stray.Name}: --head-config describes a head with its feedback and blocks {string.Join(", ", whole.ReadBlocks)}; leave {stray.Name} out, or describe the reader alone");
+            throw new ArgumentException($"{stray.Name}: --head-config describes a head with its feedback and blocks {string.Join(", ", whole.ReadBlocks)}; leave {stray.Name} out, or describe the reader alone");
         }
-        return new()
-        {
-            Net = layout.Config, Reader = reader, ReadBlocks = read, Class = label,
-            FirstReadBlocks = arguments.GetValue(FirstBlocks) is { } list ? FeatureOptions.Numbers(FirstBlocks.Name, list, ascending: false) : [],
-            Feedback = (pairs is null ? FeedbackConfig.Of(FeedbackStrategy.Parse(arguments.GetValue(Feedback)!), layout) : new() { Pairs = pairs, Strategy = string.Join(',', pairs) })
-                with { Layers = FeedbackConfig.ParsePlainLayers(arguments.GetValue(Layers)!) },
-        };
     }
 
     /// <summary>--feedback as a list of blocks, whose order tells the released code what is joined; null: it is no such list.</summary>

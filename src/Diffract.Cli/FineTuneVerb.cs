@@ -42,7 +42,9 @@ static class FineTuneVerb
             HeadConfig config;
             if (line is null)
             {
-                var fed = feedback.Head(arguments, net.Net.Layout, head.Reader(arguments, wanted.T.Count, NamedHead.MapsOf(net.Net.Layout, wanted)), [.. wanted.Blocks], features.Blocks, wanted.Class);
+                var reader = head.Reader(arguments, wanted.T.Count, NamedHead.MapsOf(net.Net.Layout, wanted));
+                feedback.RefuseBeside(arguments, reader, features.Blocks);
+                var fed = feedback.Head(arguments, net.Net.Layout, reader, [.. wanted.Blocks], wanted.Class);
                 (config, wanted) = (fed, wanted with { Blocks = fed.FirstPassBlocks, Pools = [0] });
             }
             else

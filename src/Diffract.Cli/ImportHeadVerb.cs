@@ -56,7 +56,11 @@ static class ImportHeadVerb
             var request = new FeatureRequest { T = [.. steps.Order()], Blocks = read, Height = side, Width = side, Precision = CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!) };
             string[] known = [.. File.ReadLines(names).Select(line => line.Trim()).Where(line => line.Length > 0)];
             var fed = feedback.ReleasedList(arguments);
-            var wanted = feedback.Head(arguments, layout, Described(arguments) ?? WithTokens(arguments, new AttentionConfig()), read, blocks, label: null, fed is null ? null : ReleasedHead.Pairs(fed, layout.InputBlocks.Count).Pairs);
+            var wanted = feedback.Head(arguments, layout, Described(arguments) ?? WithTokens(arguments, new AttentionConfig()), read, label: null, fed is null ? null : ReleasedHead.Pairs(fed, layout.InputBlocks.Count).Pairs);
+            if (!wanted.ReadBlocks.SequenceEqual(read))
+            {
+                throw new ArgumentException($"--blocks {string.Join(",", list)}: --head-config describes a head that reads blocks {string.Join(", ", wanted.ReadBlocks)}");
+            }
             var understood = ImportHead.Run(arguments.GetValue(file)!, wanted, request, net, known, arguments.GetValue(output)!, new ReleasedLists(steps, list) { Feedback = fed });
             Console.WriteLine(FormattableString.Invariant($"{arguments.GetValue(output)}: {understood.Kind}, {understood.ParameterCount():n0} parameters, t {string.Join(",", understood.Ts)}, blocks {string.Join(",", read)} of the second pass"));
             return 0;

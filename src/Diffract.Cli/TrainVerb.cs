@@ -43,7 +43,7 @@ static class TrainVerb
             Refuse(isFed, $"is not for --head {FeedbackOptions.Kind}, which reads whole maps; --head-config FILE describes the head behind the feedback", head.Hidden, head.Grid, features.Pool);
             Refuse(!isFed && !head.HasMlp(arguments), "is for --head mlp", head.Hidden);
             Refuse(!isLive, "is for --live: a store holds centre crops (and mirrored ones with --views flip)", [.. look.All]);
-            Refuse((isLive || isKept) && !isFed && !head.TakesPool(arguments), HeadOptions.NoPool, features.Pool);
+            Refuse((isLive && arguments.GetValue(head.Grid) is null || isKept) && !isFed && !head.TakesPool(arguments), HeadOptions.NoPool, features.Pool);
             Refuse(isLive && !arguments.GetValue(head.Average), LiveOptions.DrawsOfTests, features.Draws);
             Refuse(isLive, "is not for --live, which trains from pictures: give --model and --data", store);
             Refuse(isLive, "is for a store, and --live keeps none", features.Views, features.Store, features.TrustPictures, feedback.Room);
@@ -106,11 +106,13 @@ static class TrainVerb
             var reader = head.Reader(arguments, steps.Length, [.. read.Select(b => FeatureSpec.Of(layout, b, side, side))]);
             using var given = arguments.GetValue(store) is { } at ? FeatureStore.Open(at) : null; // its second pass is computed as its first was
             var (precision, label) = given is null ? (CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!), arguments.GetValue(features.Class)) : (given.Request.Precision, given.Request.Class);
-            var config = feedback.Head(arguments, layout, reader, read, features.Blocks, label);
+            feedback.RefuseBeside(arguments, reader, features.Blocks);
+            var config = feedback.Head(arguments, layout, reader, read, label);
             using var net = backbone.Open(arguments, config.Deepest, precision);
             net.Net.Recompute = arguments.GetValue(feedback.Recompute);
             var recipe = head.Settings(arguments, HeadRecipes.Feedback(arguments.GetValue(head.Recipe)!), arguments.GetValue(features.Seed), choose: false);
             var request = new TrainHeadRequest(config, recipe) { T = Given(arguments, features.T) ? steps : null, Subset = subset.Value(arguments), AverageLooks = arguments.GetValue(head.Average) };
+            recipe.Check();
             if (given is not null)
             {
                 return TrainHead.Run(new StoreSource(given, net), request, folder, progress.Report, Run.Cancellation);
@@ -154,6 +156,7 @@ static class TrainVerb
             var (items, few) = subset.Narrow(arguments, features.Items(arguments), arguments.GetValue(features.Seed));
             using var net = backbone.Open(arguments, features.BlockList(arguments)?.Max());
             var request = features.Request(arguments, net.Net, CommonOptions.ParsePrecision(arguments.GetValue(backbone.Precision)!));
+            foreach (var head in Plan(arguments, request.T, NamedHead.MapsOf(net.Net.Layout, request), request.Pools[0], few, choose: true)) { head.Request.Recipe.Check(); }
             if (!Given(arguments, features.Pool))                                          // as the heads need it
             {
                 var layout = net.Net.Layout;

@@ -52,6 +52,10 @@ public sealed record Backbone(UNet Net, string Name, string Sha256, string Sched
         {
             return null;                                                                   // an earlier version's record
         }
+        if (before["stateDict"] is null && now["stateDict"] is not null)
+        {
+            return ($"{before["name"]} without a word of which net in it, made by an earlier version", "Make them anew");
+        }
         JsonObject[] facts = [Reading(before), Reading(now)];
         string[] other = [.. facts[0].Select(pair => pair.Key).Union(facts[1].Select(pair => pair.Key)).Where(key => !JsonNode.DeepEquals(facts[0][key], facts[1][key]))
             .Select(key => $"{key} {facts[0][key]?.ToJsonString() ?? "none"}, now {facts[1][key]?.ToJsonString() ?? "none"}")];

@@ -155,8 +155,9 @@ sealed class HeadPass(HeadSource source, IReadOnlyList<(string Name, TrainHeadRe
     // The candidates of a part: as an earlier run has compared them, or by training them now.
     IReadOnlyList<ComparedCandidate> Compared(HeadTraining training, PassPart part, HeldOut parts, string? choice, Action<Progress>? report, CancellationToken cancellation)
     {
-        var made = $"{source.How.ToJsonString()} {Recipe.ToJson().ToJsonString()} {string.Join(' ', part.Heads.Select(head => $"{heads[head.Head].Inputs.Head.ToJson().ToJsonString()} {string.Join(' ', head.Candidates.Candidates)}"))} "
-            + string.Create(CultureInfo.InvariantCulture, $"{part.Epochs} {string.Join(',', parts.Fit)} {string.Join(',', parts.Held)}");
+        var candidates = part.Heads.Select(head => string.Create(CultureInfo.InvariantCulture, $"{head.Head} {heads[head.Head].Inputs.Head.ToJson().ToJsonString()} {string.Join(' ', head.Candidates.Candidates)}"));
+        var rows = string.Create(CultureInfo.InvariantCulture, $"{part.Epochs} {string.Join(',', parts.Fit)} {string.Join(',', parts.Held)}");
+        var made = $"{source.How.ToJsonString()} {Recipe.ToJson().ToJsonString()} {string.Join(' ', candidates)} {rows}";
         if (choice is not null && ComparedCandidates.Read(choice + ".json", made) is { } before)
         {
             return before;

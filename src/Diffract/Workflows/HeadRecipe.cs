@@ -41,6 +41,7 @@ public sealed record HeadRecipe
         Expect(Accumulate >= 1, $"accumulate {Accumulate}: expected 1 part or more");
         foreach (var rate in LearningRates) { Expect(rate > 0 && double.IsFinite(rate), $"learning rate {rate}: expected one above 0"); }
         Expect(Optimizer != OptimizerKind.Adam || WeightDecays.All(decay => decay == 0), $"weight decay {string.Join(", ", WeightDecays)}: recipe {Name} is Adam, without decay; recipe default is AdamW, with it");
+        Expect(Optimizer != OptimizerKind.Lbfgs || WeightDecays.All(decay => decay > 0), $"weight decay {string.Join(", ", WeightDecays)}: of recipe {Name} it is the penalty, and without one separable classes have no optimum; expected some above 0");
         foreach (var decay in WeightDecays) { Expect(decay >= 0 && double.IsFinite(decay), $"weight decay {decay}: expected 0 or more"); }
         if (faults.Count > 0) { throw new ArgumentException(string.Join("; ", faults)); }
     }

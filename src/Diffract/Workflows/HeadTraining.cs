@@ -83,7 +83,7 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
     void Loop(IReadOnlyList<Trainee> trainees, Optimizer optimizer, int[] rows, int epochs, string? folder, double scale)
     {
         var normsOverBatch = recipe.Accumulate > 1 && trainees.Any(trainee => trainee.Inputs.Head is { NormsOverBatch: true } and not FeedbackHeadConfig);
-        var (parts, rounds) = !normsOverBatch ? (recipe.Accumulate, 1) : source.State.Any() ? (recipe.Accumulate, 2) : (1, 1); // a frozen net keeps nothing for gradients, so its batch needs no parts
+        var (parts, rounds) = !normsOverBatch ? (recipe.Accumulate, 1) : source.State.Any() ? (recipe.Accumulate, 2) : (1, 1); // where the net is frozen, the batch is as large as its heads need it
         var order = new TrainingOrder(rows, epochs, recipe.BatchSize, parts, recipe.Seed);
         var (perEpoch, total) = (order.StepsPerEpoch, order.Steps);
         var config = new TrainLoopConfig
@@ -95,7 +95,7 @@ sealed class HeadTraining(HeadSource source, HeadRecipe recipe, Action<Progress>
             LearningRate = recipe.Decay == DecayKind.Cosine
                 ? LearningRate.WarmupCosine(scale, Math.Max(1, total / 20), total)
                 : LearningRate.Steps(scale, perEpoch * Math.Max(1, recipe.DecayEvery * epochs / recipe.Epochs)),
-            Fingerprint = string.Create(CultureInfo.InvariantCulture, $"{source.How.ToJsonString()} {string.Join(" ", trainees.Select(Described))} {recipe.ToJson().ToJsonString()} scale={scale} rows={rows.Length}:{rows.Aggregate(0UL, (hash, row) => Seeds.Of(hash, (ulong)row, purpose: 11)):x} epochs={epochs}"),
+            Fingerprint = string.Create(CultureInfo.InvariantCulture, $"{source.How.ToJsonString()} {string.Join(" ", trainees.Select(Described))} {recipe.ToJson().ToJsonString()} scale={scale} rows={rows.Length}:{rows.Aggregate(0UL, (hash, row) => Seeds.Of(hash, (ulong)row, purpose: 11)):x} epochs={epochs}{(normsOverBatch ? $" parts={parts}x{rounds}" : "")}"),
         };
         var prefixes = trainees.Index().ToDictionary(trainee => trainee.Item, trainee => trainees.Count == 1 ? "" : $"{trainee.Index}.");
         KeyValuePair<string, Tensor>[] state = [.. trainees.SelectMany(trainee => Prefixed(prefixes[trainee], trainee.Store.All)), .. Prefixed("source.", source.State)];

@@ -72,7 +72,8 @@ public static class TrainHeads
     static string Shared(TrainHeadRequest request)
     {
         var recipe = (request.Recipe with { Name = "", About = "", LearningRates = [], WeightDecays = [] }).ToJson();
-        return $"{recipe.ToJsonString()} {request.Subset} {request.AverageLooks}";
+        var norms = request.Recipe.Accumulate > 1 && request.Head.NormsOverBatch;           // of others the batch comes in parts
+        return $"{recipe.ToJsonString()} {request.Subset} {request.AverageLooks} {norms}";
     }
 }
 

@@ -13,6 +13,7 @@ namespace Diffract.Workflows;
 sealed class WholeBatchLoss(int parts, Func<long, int, SharedBatch> next, Func<long, IReadOnlyDictionary<FeatureKey, Tensor>, Tensor, Tensor> head) : IDisposable
 {
     readonly List<IReadOnlyDictionary<FeatureKey, Tensor>> _gradients = [];                // of the loss by each part's maps
+    readonly List<int[]> _rows = [];                                                       // each part's
     Tensor? _loss;
 
     /// <returns>A scalar with the value of the batch's loss, whose gradient is <paramref name="part"/>'s share, times the number of parts.</returns>
@@ -25,6 +26,10 @@ sealed class WholeBatchLoss(int parts, Func<long, int, SharedBatch> next, Func<l
         }
         using var scope = new TensorScope();
         var batch = next(step, part);
+        if (!batch.Rows.SequenceEqual(_rows[part]))
+        {
+            throw new TrainException("a picture could be read once and not again, or the other way round, within one batch: see that the files are there, and run the same command again");
+        }
         var share = batch.Maps[0].Select(pair => (pair.Value * _gradients[part][pair.Key]).Sum()).Aggregate((a, b) => a + b) * parts;
         return scope.Return(share - share.Detach() + _loss!);
     }
@@ -37,6 +42,7 @@ sealed class WholeBatchLoss(int parts, Func<long, int, SharedBatch> next, Func<l
         {
             using var inner = new TensorScope();                                           // ends what was recorded of the net
             var batch = next(step, part);
+            _rows.Add(batch.Rows);
             return (Maps: batch.Maps[0].ToDictionary(pair => pair.Key, pair => inner.Return(pair.Value.Detach())), Labels: inner.Return(batch.Labels));
         }).ToList();
         var whole = batches[0].Maps.Keys.ToDictionary(key => key, key => Aten.Cat([.. batches.Select(batch => batch.Maps[key])], 0));
@@ -58,5 +64,6 @@ sealed class WholeBatchLoss(int parts, Func<long, int, SharedBatch> next, Func<l
         _loss = null;
         foreach (var gradient in _gradients.SelectMany(part => part.Values)) { gradient.Dispose(); }
         _gradients.Clear();
+        _rows.Clear();
     }
 }

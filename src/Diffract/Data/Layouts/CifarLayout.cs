@@ -37,7 +37,7 @@ sealed class CifarLayout(string layout, string[] training, string test, string n
             }
         }
         if (items.Count == 0) { throw new PictureException($"{files.Name}: its files hold no pictures"); }
-        return new PictureSet(files.Name, classes, items, [.. files.Warnings, .. warnings], i => Ppm.Encode(Picture(files, places[i].File, places[i].Record))) 
+        return new PictureSet(files.Name, classes, items, [.. files.Warnings, .. warnings], i => Ppm.Encode(Picture(files, places[i].File, places[i].Record)))
         {
             Layout = layout, Expected = expected,
             Declared = [new(PictureSplit.Train, $"the training part ({training[0]}{(training.Length > 1 ? " ..." : "")})", "Unpack the whole archive."), new(PictureSplit.Test, $"the test part ({test})", "Unpack the whole archive, or give other test pictures (--test DIR).")],

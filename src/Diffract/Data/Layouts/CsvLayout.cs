@@ -54,6 +54,7 @@ static class CsvLayout
     static string Relative(string path, string where)
     {
         string[] parts = [.. path.Replace('\\', '/').Split('/')];
+        if (path.Length == 0) { throw new PictureException($"{where}: there is no path"); }
         return parts[0].Length > 0 && !parts.Contains("..") ? string.Join('/', parts.Where(part => part is not ("" or ".")))
             : throw new PictureException($"{where}: path '{path}' leads out of the list's folder; put the list above the pictures, and write paths relative to it");
     }

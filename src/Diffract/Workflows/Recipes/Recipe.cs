@@ -130,7 +130,7 @@ public sealed record RecipeRow
         return epochs is { } count ? recipe with { Epochs = count } : recipe;
     }
 
-    bool IsTrainedInSteps => Choose?.Epochs is not null || Training is not { LearningRates: null, Epochs: null, BatchSize: null };
+    bool IsTrainedInSteps => Choose?.Epochs is not null || Training is not { LearningRates: null, Epochs: null, BatchSize: null, Accumulate: null };
 
     /// <summary>How the net of a fine-tuned row is trained.</summary>
     internal TuningConfig Tuning

@@ -35,6 +35,7 @@ static class RecipeCost
             return (new(0, 0, (double)train * pictures.Test * size, null), new(0, 0, share * train * (1 - share) * train * size, null));
         }
         var training = row.RecipeFor(complete, 0, setting.Epochs);
+        training.Check();
         var (candidates, fit, frozen) = (training.Candidates.Count, 1 - training.HeldOut, row.Method == RecipeMethod.Head);
         var again = row.Method == RecipeMethod.FineTune && training.Accumulate > 1 && complete.NormsOverBatch && feedback is null ? Forward(row, use, layout) : 0; // the net twice, so that batch norm sees the whole batch
         var (forward, back, head) = (Forward(row, use, layout), Backward(row, use, layout), (double)HeadCost.Forward(complete));

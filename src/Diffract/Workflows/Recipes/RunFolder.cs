@@ -19,7 +19,7 @@ static class RunFolder
     public static void Check(string folder, JsonObject model, IReadOnlyDictionary<string, ExtractItems> items)
     {
         var path = Path.Combine(folder, RunFile);
-        JsonObject lists = new(items.Select(pair => new KeyValuePair<string, JsonNode?>(pair.Key, pair.Value.ListHash()))), contents = new(items.Select(pair => new KeyValuePair<string, JsonNode?>(pair.Key, ContentHash(pair.Value))));
+        JsonObject lists = new(items.Select(pair => new KeyValuePair<string, JsonNode?>(pair.Key, pair.Value.ListHash()))), contents = new(items.Select(pair => new KeyValuePair<string, JsonNode?>(pair.Key, SampleHash(pair.Value))));
         if (File.Exists(path))
         {
             var strange = Read(path, earlier =>
@@ -31,7 +31,7 @@ static class RunFolder
                 IEnumerable<string> Other(string key, JsonObject mine)
                 {
                     var there = earlier[key]?.AsObject() ?? [];
-                    string[] others = [.. mine.Select(pair => pair.Key).Where(name => there[name] is { } hash && (string?)hash != (string?)mine[name])];
+                    string[] others = [.. mine.Where(pair => pair.Value is { } hash && there[pair.Key] is { } before && (string?)before != (string?)hash).Select(pair => pair.Key)];
                     foreach (var (name, hash) in there.Where(pair => mine[pair.Key] is null)) { mine[name] = hash?.DeepClone(); }
                     return others;
                 }
@@ -54,7 +54,12 @@ static class RunFolder
 
     /// <summary>In what a row differs from the one of its name that a folder holds; empty where it holds none.</summary>
     public static IReadOnlyList<string> Differences(string folder, RecipeRow row, RecipeData data, Recipe recipe) => Path.Combine(folder, Of(row, data, recipe), RowFile) is var path && File.Exists(path)
-        ? Read(path, there => StoreManifest.Differences(Definition(row, data, recipe), there)) : [];
+        ? Read(path, there =>
+        {
+            var mine = Definition(row, data, recipe);
+            if (there["data"] is null) { mine.Remove("data"); }                            // an earlier version's
+            return StoreManifest.Differences(mine, there);
+        }) : [];
 
     /// <summary>A row's folder, relative to the run's.</summary>
     public static string Of(RecipeRow row, RecipeData data, Recipe recipe) => $"rows/{Slug.Of(row.Name)}{(recipe.Data.Count > 1 ? "/" + Slug.Of(data.Name) : "")}";
@@ -64,19 +69,20 @@ static class RunFolder
     /// <summary>Seeds of a row whose results a folder holds.</summary>
     public static int SeedsDone(string folder, RecipeJob job, Recipe recipe) => recipe.Seeds.Count(seed => File.Exists(Path.Combine(folder, Of(job, seed), TrainHead.ResultFile)));
 
-    /// <summary>Rows that an earlier run has finished, that are the recipe's still, and that are not run now.</summary>
-    public static IReadOnlyList<JsonObject> Others(string folder, Recipe recipe, RecipePlan plan)
+    /// <summary>Rows that an earlier run has finished and that are the recipe's still, with its seeds.</summary>
+    public static IReadOnlyList<JsonObject> Finished(string folder, Recipe recipe)
     {
         var path = Path.Combine(folder, ResultFile.Name);
         if (!File.Exists(path))
         {
             return [];
         }
-        var others = (from data in recipe.Data
-                      from row in recipe.Rows
-                      where plan.Jobs.All(job => (job.Row.Name, job.Data.Name) != (row.Name, data.Name)) && File.Exists(Path.Combine(folder, Of(row, data, recipe), RowFile)) && Differences(folder, row, data, recipe).Count == 0
-                      select (row.Name, data.Name)).ToHashSet();
-        return Read(path, json => json["rows"]!.AsArray().Select(row => row!.AsObject()).Where(row => others.Contains(((string)row["name"]!, (string)row["data"]!))).ToList());
+        var same = (from data in recipe.Data
+                    from row in recipe.Rows
+                    where File.Exists(Path.Combine(folder, Of(row, data, recipe), RowFile)) && Differences(folder, row, data, recipe).Count == 0
+                    select (row.Name, data.Name)).ToHashSet();
+        return Read(path, json => json["rows"]!.AsArray().Select(row => row!.AsObject())
+            .Where(row => same.Contains(((string)row["name"]!, (string)row["data"]!)) && row["seeds"]!.AsArray().Select(one => (ulong)one!["seed"]!).SequenceEqual(recipe.Seeds)).ToList());
     }
 
     /// <summary>What a file of the run says.</summary>
@@ -106,8 +112,8 @@ static class RunFolder
         return mine;
     }
 
-    // Of some of the pictures, evenly spread: rows that are done open none, and another copy of a set may have the same names.
-    static string ContentHash(ExtractItems items)
+    // Of some of the pictures, evenly spread: rows that are done open none, and another copy of a set may have the same names. Null where one cannot be read, which is said where it is needed.
+    static string? SampleHash(ExtractItems items)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (var i = 0; i < Math.Min(Sample, items.Items.Count); i++)
@@ -119,7 +125,7 @@ static class RunFolder
             }
             catch (Exception cause) when (cause is PictureException or IOException or UnauthorizedAccessException)
             {
-                hash.AppendData(Encoding.UTF8.GetBytes(items.Set.Items[item].Path));       // what cannot be read is said where it is needed
+                return null;
             }
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());

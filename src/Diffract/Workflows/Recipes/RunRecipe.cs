@@ -35,7 +35,7 @@ public static class RunRecipe
         }
 
         var runner = new RowRunner(request, plan, items, folder, cancellation);
-        var (rows, others) = (new List<JsonObject>(), RunFolder.Others(folder, recipe, plan));
+        var (rows, before) = (new List<JsonObject>(), RunFolder.Finished(folder, recipe));
         foreach (var (i, job) in plan.Jobs.Index())
         {
             Action<Progress>? tell = report is null ? null : progress => report(progress with { Activity = $"{i + 1} of {plan.Jobs.Count}, {job.Row.Name}: {progress.Activity}" });
@@ -44,7 +44,7 @@ public static class RunRecipe
             var row = ResultFile.Row(job.Row.Name, job.Data.Name, job.Row.Paper.GetValueOrDefault(job.Data.Name), results);
             row["chosen"] = choice?.ToJson();
             rows.Add(row);
-            Write(folder, recipe, model, plan, [.. rows, .. others], isComplete: i == plan.Jobs.Count - 1);
+            Write(folder, recipe, model, plan, [.. rows, .. before.Where(old => !rows.Any(now => Key(now) == Key(old)))], isComplete: i == plan.Jobs.Count - 1);
         }
         return Report(folder, recipe);
     }
@@ -127,7 +127,9 @@ public static class RunRecipe
 
     // Set by set, as the recipe has them.
     static IEnumerable<JsonObject> Ordered(Recipe recipe, IReadOnlyList<JsonObject> rows) =>
-        from data in recipe.Data from row in recipe.Rows from one in rows where ((string?)one["name"], (string?)one["data"]) == (row.Name, data.Name) select one;
+        from data in recipe.Data from row in recipe.Rows from one in rows where Key(one) == (row.Name, data.Name) select one;
+
+    static (string?, string?) Key(JsonObject row) => ((string?)row["name"], (string?)row["data"]);
 
     static Comparison Report(string folder, Recipe recipe)
     {

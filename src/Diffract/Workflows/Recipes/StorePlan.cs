@@ -100,5 +100,5 @@ public sealed record StorePlan(RecipeData Data, ulong? Subset, RecipeFeatures Ma
     }
 
     // What makes features differ beside steps, blocks and pools.
-    static RecipeFeatures Making(RecipeFeatures features) => features with { T = [], Blocks = [], Average = false };
+    static RecipeFeatures Making(RecipeFeatures features) => features with { T = [], Blocks = [], Average = false, Crop = null };
 }

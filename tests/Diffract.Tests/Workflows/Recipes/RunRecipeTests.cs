@@ -218,6 +218,12 @@ public class RunRecipeTests
         var other = RunRecipe.Run(Request(folder, Recipe($"{Row("one", 4)}, {Row("two", 2)}")) with { Rows = ["two"] }, folder["out"]);
 
         Assert.Equal("two", Assert.Single(other.Entries).Name);                            // "one" is another row now
+        using var stop = new CancellationTokenSource();
+        Directory.Delete(folder["out/rows/one"], recursive: true);
+        Directory.Delete(folder["out/rows/two"], recursive: true);
+        RunRecipe.Run(Request(folder, Recipe($"{Row("one", 1)}, {Row("two", 2)}")), folder["out"]);
+        Assert.ThrowsAny<OperationCanceledException>(() => RunRecipe.Run(Request(folder, Recipe($"{Row("one", 1)}, {Row("two", 2)}, {Row("three", 4)}")), folder["out"], _ => stop.Cancel(), stop.Token));
+        Assert.Equal(["one", "two"], ResultFile.Read(folder["out"]).Select(entry => entry.Name));
     }
 
     [Fact]
