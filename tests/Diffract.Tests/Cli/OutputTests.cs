@@ -1,5 +1,6 @@
 using Diffract.Features;
 using Diffract.Heads;
+using Diffract.Models;
 using Diffract.Workflows;
 
 namespace Diffract.Tests.Cli;
@@ -33,6 +34,20 @@ public class OutputTests
             Done("compare", folder["head"], "--markdown", folder["table.md"], "--html", folder["table.html"]);
             Done("evaluate", "--head", head, "--store", folder["store"], "--out", folder["test.json"]);
         }
+    }
+
+    // Its second pass goes on from what the store holds, and predictions are made as the store says.
+    [Fact]
+    public void Feedback_from_a_store_is_computed_as_the_store_was_made()
+    {
+        using var folder = new TemporaryFolder();
+        using (var tiny = new TinyNet()) { UNetFile.Write(folder["net.safetensors"], TinyNet.Config, "linear", tiny.Store.ToEntries()); }
+        string[] train = ["train", "--head", "diffeed", "--model", folder["net.safetensors"], "--t", "50", "--epochs", "1", "--train-batch", "10"];
+
+        Done([.. train, "--data", "builtin:train=20,test=10", "--precision", "bf16", "--out", folder["first"]]);
+        Done([.. train, "--store", folder["first/features"], "--out", folder["again"]]);
+
+        Assert.Equal(File.ReadAllBytes(folder["first/head.safetensors"]), File.ReadAllBytes(folder["again/head.safetensors"]));
     }
 
     static void Refused(string message, params string[] line)

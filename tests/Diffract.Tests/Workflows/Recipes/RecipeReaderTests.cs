@@ -124,6 +124,33 @@ public class RecipeReaderTests
         Assert.Equal(row.Contains("feedback") ? 16 : 128, read.RecipeFor(head, 0).BatchSize);
     }
 
+    // As `train` does it: fitted on a store, unless something says how to train it in steps.
+    [Theory]
+    [InlineData(""" "head": "linear-1k" """, OptimizerKind.Lbfgs)]
+    [InlineData(""" "head": "linear-1k", "train": {"weightDecays": [0.1]} """, OptimizerKind.Lbfgs)]
+    [InlineData(""" "head": "linear-1k", "train": {"epochs": 3} """, OptimizerKind.AdamW)]
+    [InlineData(""" "head": "linear-1k", "choose": {"epochs": [1, 2]} """, OptimizerKind.AdamW)]
+    [InlineData(""" "head": "linear-1k", "features": {"noise": "fresh"} """, OptimizerKind.AdamW)]
+    [InlineData(""" "head": "linear-1k", "train": {"recipe": "2311.17921"} """, OptimizerKind.Adam)]
+    [InlineData(""" "head": "attention-2" """, OptimizerKind.AdamW)]
+    public void A_linear_row_is_fitted_where_the_command_line_fits_it(string row, OptimizerKind optimizer)
+    {
+        var read = Row(row).Rows[0];
+        var head = read.HeadFor(new([90], [24], 1), new(new Diffract.Models.UNetConfig()))!;
+
+        Assert.Equal(optimizer, read.RecipeFor(head, 0).Optimizer);
+    }
+
+    [Theory]
+    [InlineData(""" "head": "linear-1k", "train": {"recipe": "2311.17921", "weightDecays": [0.1]} """, "is Adam, without decay")]
+    [InlineData(""" "head": "linear-1k", "train": {"weightDecays": [0]} """, "it is the penalty")]
+    public void Settings_that_cannot_be_trained_are_refused_before_anything_is_extracted(string row, string message) =>
+        Assert.Contains(message, Assert.Throws<RecipeException>(() => RecipePlan.Make(Row(row), new(new Diffract.Models.UNetConfig()), new Dictionary<string, RecipePictures> { ["A"] = new(10, 100, 50) })).Message);
+
+    [Fact]
+    public void A_fit_needs_features_that_stay() =>
+        Assert.Contains("with noise fresh, expected another", Assert.Throws<RecipeException>(() => Row(""" "head": "linear", "features": {"noise": "fresh"}, "train": {"recipe": "logistic"} """)).Message);
+
     [Fact]
     public void Feedback_and_few_labels_are_named_as_on_the_command_line()
     {

@@ -205,6 +205,19 @@ public class RunRecipeTests
         Refused("no such file", Request(folder) with { Model = folder["missing.pt"] });
     }
 
+    [Theory]
+    [InlineData("", "smaller side enlarged")]
+    [InlineData(""", "crop": "centre" """, "centre")]
+    public void A_row_with_fresh_noise_crops_as_its_recipes_source_does(string crop, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        var row = $$$"""{"name": "live", "head": {"kind": "linear", "pool": 1}, "features": {"noise": "fresh"{{{crop}}}}, "train": {"recipe": "released-code", "epochs": 1}}""";
+
+        RunRecipe.Run(Request(folder, Recipe(row, "seeds=[0]", "train.learningRates=[0.01]")), folder["out"]);
+
+        Assert.StartsWith(expected, (string?)JsonNode.Parse(File.ReadAllText(folder["out/rows/live/seed-0/result.json"]))!["features"]!["training"]!["crop"]);
+    }
+
     [Fact]
     public void Rows_that_are_not_run_again_stay_in_the_results()
     {
